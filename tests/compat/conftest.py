@@ -1,0 +1,72 @@
+"""Fixtures of the compatibility scenarios: a fresh broker process per test, and workers that never outlive it.
+
+A test that takes `client` runs once per client, one that takes `codec` once per codec that client has, one that takes
+`verb` once per admin call it offers.  A client that is absent here skips with the reason; under CI=true it fails.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode: the harness stands beside the tests, in no package
+
+from harness import ALL_CLIENTS, CLIENTS, REFERENCE, Client, Worker, why_absent
+from odradek.io.testing import Broker
+
+
+def pytest_generate_tests(metafunc):
+    names = [name for name in ("client", "codec", "writer", "reader") if name in metafunc.fixturenames]
+    needed = getattr(metafunc.function, "needs_verbs", ())
+    able = [client for client in ALL_CLIENTS if not client.cannot_do & set(needed)]
+    if names == ["client", "codec"]:
+        pairs = [(client, codec) for client in able for codec in client.codecs]
+        metafunc.parametrize(names, pairs, ids=[f"{client.name}-{codec}" for client, codec in pairs])
+    elif names:
+        for name in names:
+            metafunc.parametrize(name, able, ids=[client.name for client in able])
+
+
+def present(client: Client) -> None:
+    reason = why_absent(client)
+    if reason and os.environ.get("CI") == "true":
+        pytest.fail(f"{client.name}: {reason}; nothing is skipped in CI")
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def broker():
+    with Broker() as running:
+        yield running
+
+
+@pytest.fixture
+def worker(broker):
+    """`worker(client)` starts that client against this test's broker."""
+    started = []
+
+    def start(client: Client) -> Worker:
+        present(client)
+        started.append(Worker(client, broker.bootstrap_servers))
+        return started[-1]
+
+    yield start
+
+    for one in started:
+        one.crash()
+
+
+@pytest.fixture
+def helper(worker):
+    """The client that does what the scenario needs done around the one under test."""
+    return worker(REFERENCE)
+
+
+@pytest.fixture
+def clients():
+    """The clients that are here; under CI=true that is all of them."""
+    for client in ALL_CLIENTS if os.environ.get("CI") == "true" else ():
+        present(client)
+    return [client for client in CLIENTS.values() if why_absent(client) is None]

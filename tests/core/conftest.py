@@ -1,0 +1,6 @@
+"""The bench on which whole nodes are tested (see `lab`)."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
