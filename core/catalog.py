@@ -93,6 +93,7 @@ class Catalog:
         leader = Leader(partition, described.name, log, state.leader_epoch, state.replicas, state.isr)
         if log.quarantined:
             leader.failure = ErrorCode.KAFKA_STORAGE_ERROR
+        leader.tells = described.name == OFFSETS_TOPIC
         leader.start(out)
         self._broker.add_leader(leader)
         return leader

@@ -146,8 +146,8 @@ class Limits:
     receive_buffer_bytes: int = 256 * KIB
     """The one buffer that every connection is read into; a larger frame gets a buffer of its own."""
 
-    partial_bytes_first: int = 64 * KIB
-    """Room for a frame that has only begun to come: it grows with what was received, not with what was announced."""
+    partial_bytes_first: int = 16 * KIB
+    """A frame of which more than this has come gets a buffer of its own, up to four times what came."""
 
     partial_bytes_total: int = 256 * MIB
     """Room for unfinished frames of all connections together; beyond it only the oldest of them may grow."""

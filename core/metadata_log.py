@@ -58,9 +58,10 @@ class Publisher(Protocol):
 
 
 class SnapshotStored(NamedTuple):
-    """Token of the `Replace` of the snapshot that covers everything below `upto`."""
+    """Token of the `Replace` of the snapshot of `size` bytes that covers everything below `upto`."""
 
     upto: Offset
+    size: int
 
 
 class Proposed(NamedTuple):
@@ -84,6 +85,7 @@ class MetadataLog:
         "removed",
         "snapshot_at",
         "snapshot_bytes",
+        "snapshot_coming",
     )
 
     def __init__(self, broker: Broker, leader: Leader, publisher: Publisher) -> None:
@@ -95,6 +97,8 @@ class MetadataLog:
         self.ready = False
         self.snapshot_at = 0
         self.snapshot_bytes = 0
+        self.snapshot_coming = 0
+        """Size of the snapshot being stored; 0 when none is."""
         self.removed: dict[TopicId, None] = {}
         """Topics that the log says were deleted: what is left of them on the disk may go."""
 
@@ -110,7 +114,10 @@ class MetadataLog:
             Replay(self._broker, self.leader, self).go_on(now, out)
 
     def read_done(self, ticket: int, data: bytes, now: Now, out: Out) -> None:
-        """The snapshot was read."""
+        """The snapshot was read.  There is none when the first of all could not be stored."""
+        if not data and self.leader.log.start == 0:
+            Replay(self._broker, self.leader, self).go_on(now, out)
+            return
         try:
             upto = self._restore(data)
         except Refused as refused:
@@ -153,6 +160,7 @@ class MetadataLog:
         self.ready = True
         self.snapshot_at = self.leader.log.size
         self._publisher.loaded(now, out)
+        self.committed(self.leader.high, now, out)
 
     def broke(self, why: str, now: Now, out: Out) -> None:
         """Without its metadata a node must not guess: it halts."""
@@ -182,24 +190,28 @@ class MetadataLog:
 
     def committed(self, high: Offset, now: Now, out: Out) -> None:
         """The high watermark moved: publish what is committed, then tell those who waited."""
+        if not self.ready:
+            return
         while self.pending and self.pending[0].upto <= high:
             proposed = self.pending.popleft()
             self._publisher.publish(proposed.records, now, out)
             if proposed.waiter is not None:
                 proposed.waiter.committed(now, out)
         grown = self.leader.log.size - self.snapshot_at
-        if self.ready and not self.pending and grown > max(SNAPSHOT_BYTES_BETWEEN, self.snapshot_bytes):
+        if not self.pending and not self.snapshot_coming and grown > max(SNAPSHOT_BYTES_BETWEEN, self.snapshot_bytes):
             self._snapshot(out)
 
-    def undone(self, now: Now, out: Out) -> None:
-        """The disk was too full for the last decisions: they never happened, so the image is built anew without
-        them."""
-        lost = [proposed for proposed in self.pending if proposed.waiter is not None]
+    def undone(self, to: Offset, now: Now, out: Out) -> None:
+        """The disk was too full for the decisions from `to` on: they never happened, so the image is built anew without
+        them.  Those before are in the log and still to be committed."""
+        lost = [proposed for proposed in self.pending if proposed.upto > to]
+        kept = [proposed for proposed in self.pending if proposed.upto <= to]
         self.pending.clear()
+        self.pending.extend(kept)
+        self.load(max(self.snapshot_bytes, self.snapshot_coming), now, out)
         for proposed in lost:
-            assert proposed.waiter is not None
-            proposed.waiter.failed(ErrorCode.KAFKA_STORAGE_ERROR, out)
-        self.load(self.snapshot_bytes, now, out)
+            if proposed.waiter is not None:
+                proposed.waiter.failed(ErrorCode.KAFKA_STORAGE_ERROR, out)
 
     def _snapshot(self, out: Out) -> None:
         """Write the image down, so that the log before it can go."""
@@ -211,13 +223,19 @@ class MetadataLog:
             count += 1
         data = _HEAD.pack(_MAGIC, self.leader.log.end, count, crc32c(body)) + body
         self.snapshot_at = self.leader.log.size
-        self.snapshot_bytes = len(data)
-        out.do(Replace(SNAPSHOT_FILE, data, SnapshotStored(self.leader.log.end)))
+        self.snapshot_coming = len(data)
+        out.do(Replace(SNAPSHOT_FILE, data, SnapshotStored(self.leader.log.end, len(data))))
         out.note("metadata snapshot", bytes=len(data), upto=self.leader.log.end)
 
-    def snapshot_stored(self, upto: Offset, now: Now, out: Out) -> None:
+    def snapshot_stored(self, stored: SnapshotStored, now: Now, out: Out) -> None:
         """The snapshot is durable: drop what it covers."""
+        self.snapshot_bytes, self.snapshot_coming = stored.size, 0
         log = self.leader.log
         log.roll(now, out)
-        log.advance_start(upto, self.leader.high, now, out)
+        log.advance_start(stored.upto, self.leader.high, now, out)
         self.snapshot_at = log.size
+
+    def snapshot_refused(self, why: str, out: Out) -> None:
+        """No room for the snapshot: the log goes on as it is, and is tried again when it has grown as much anew."""
+        self.snapshot_coming = 0
+        out.note("metadata snapshot not stored", why=why)

@@ -48,6 +48,7 @@ class Stage(Enum):
     LOADING = "loading the metadata"
     RECOVERING = "opening the logs"
     REGISTERING = "registering"
+    LEADING = "taking up leadership"
     SERVING = "serving"
     STOPPING = "stopping"
     HALTED = "halted"
@@ -227,7 +228,7 @@ class Node:
             if reader is not None:
                 reader.read_done(token.ticket, event.value, now, out)
         elif type(token) is SnapshotStored:
-            self.broker.metadata.snapshot_stored(token.upto, now, out)
+            self.broker.metadata.snapshot_stored(token, now, out)
         else:
             self.store.done(token, event.value, now, out)
 
@@ -237,8 +238,8 @@ class Node:
             reader = self.broker.reader_of(token.ticket)
             if reader is not None:
                 reader.read_failed(token.ticket, event.why, now, out)
-        elif type(token) is SnapshotStored:
-            out.note("metadata snapshot not stored", why=event.why)
+        elif type(token) is SnapshotStored and event.why == "ENOSPC":
+            self.broker.metadata.snapshot_refused(event.why, out)
         else:
             self.store.failed(token, event.why, now, out)
 
@@ -267,7 +268,7 @@ class Node:
         if host is not None:
             host.undone(fact.to, now, out)
         elif leader.partition == METADATA_PARTITION:
-            self.broker.metadata.undone(now, out)
+            self.broker.metadata.undone(fact.to, now, out)
 
     def _log_quarantined(self, fact: log_facts.LogQuarantined, now: Now, out: Out) -> None:
         leader = self.broker.leaders_by_log.get(fact.name)
@@ -276,7 +277,7 @@ class Node:
         leader.fail(ErrorCode.KAFKA_STORAGE_ERROR, out)
         host = self.broker.coordinator.host_at(leader)
         if host is not None:
-            host.close(ErrorCode.COORDINATOR_NOT_AVAILABLE, out)
+            host.close(ErrorCode.COORDINATOR_NOT_AVAILABLE, now, out)
         elif leader.partition == METADATA_PARTITION:
             self.lost(fact.why, out)
 
@@ -318,6 +319,7 @@ class Node:
         self._catalog = Catalog(self.broker, self.broker.metadata.image, self.broker.coordinator)
         self.broker.leaders_by_log[log.name] = leader
         leader.high = log.end
+        leader.tells = True
         if log.quarantined:
             self.lost(log.quarantined, out)
             return
@@ -371,14 +373,15 @@ class Node:
 
     def committed(self, now: Now, out: Out) -> None:
         """The registration is committed (see `Decided`).  After an unclean stop every partition gets a new epoch,
-        so that a reader can tell what was lost with the page cache from what was written since (KIP-101, KIP-320)."""
-        if self.stage is not Stage.REGISTERING:
+        so that a reader can tell what was lost with the page cache from what was written since (KIP-101, KIP-320).
+        Nothing is written in an epoch before it is committed: the next life could begin it once more."""
+        broker = self.broker
+        if self.stage is Stage.REGISTERING and not self._clean:
+            self.stage = Stage.LEADING
+            decision = broker.controller.take_leadership(NodeId(broker.config.node_id))
+            broker.metadata.propose(decision.records, self, now, out)
             return
         self.stage = Stage.SERVING
-        broker = self.broker
-        if not self._clean:
-            decision = broker.controller.take_leadership(NodeId(broker.config.node_id))
-            broker.metadata.propose(decision.records, None, now, out)
         self._catalog.open_all(now, out)
         self._delete_strays(now, out)
         self._next_retention = now.mono + broker.config.log_retention_check_interval_ms * MS
@@ -402,10 +405,10 @@ class Node:
 
     def _stopping(self, event: ev.Stopping, now: Now, out: Out) -> None:
         """Close connections once their answers are out, then make everything durable."""
-        if self.stage in (Stage.NEW, Stage.OPENING, Stage.LOADING, Stage.RECOVERING, Stage.REGISTERING):
-            self._halt("", out)
-            return
         if self.stage is Stage.STOPPING:
+            return
+        if self.stage is not Stage.SERVING:
+            self._halt("", out)
             return
         self.stage = Stage.STOPPING
         self.broker.ready = False

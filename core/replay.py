@@ -33,7 +33,7 @@ class Sink(Protocol):
 class Replay:
     """One pass over one log, `limits.recovery_read_bytes` at a time."""
 
-    __slots__ = ("_broker", "_leader", "_probe", "_sink", "_upto", "next")
+    __slots__ = ("_broker", "_leader", "_probe", "_sink", "_stopped", "_upto", "next")
 
     def __init__(self, broker: Broker, leader: Leader, sink: Sink) -> None:
         self._broker = broker
@@ -41,6 +41,7 @@ class Replay:
         self._sink = sink
         self._upto = leader.log.end
         self._probe: Probe | None = None
+        self._stopped = False
         self.next: Offset = leader.log.start
 
     def go_on(self, now: Now, out: Out) -> None:
@@ -48,17 +49,29 @@ class Replay:
         if self.next >= self._upto:
             self._sink.finished(now, out)
             return
-        found = self._leader.log.read(self.next, self._broker.limits.recovery_read_bytes, self._upto, True)
+        try:
+            found = self._leader.log.read(self.next, self._broker.limits.recovery_read_bytes, self._upto, True)
+        except Refused as refused:
+            self._sink.broke(str(refused), now, out)
+            return
         if isinstance(found, Probe):
             self._probe = found
             out.do(Read(found.file, found.at, found.size, self._broker.expect_read(self)))
+        elif not found.slices:
+            self._sink.broke(f"nothing can be read from offset {self.next} on", now, out)
         else:
             self._probe = None
             slice_ = found.slices[0]
             out.do(Read(slice_.file, slice_.at, slice_.size, self._broker.expect_read(self)))
 
+    def stop(self) -> None:
+        """Hand over nothing more: what is being rebuilt is not wanted any longer."""
+        self._stopped = True
+
     def read_done(self, ticket: int, data: bytes, now: Now, out: Out) -> None:
         """A stretch was read."""
+        if self._stopped:
+            return
         if self._probe is not None:
             self._leader.log.learn(self._probe, data, now, out)
         else:
@@ -71,6 +84,8 @@ class Replay:
 
     def read_failed(self, ticket: int, why: str, now: Now, out: Out) -> None:
         """It cannot be read."""
+        if self._stopped:
+            return
         if self._probe is not None:
             self._leader.log.unreadable(self._probe, why, now, out)
         self._sink.broke(why, now, out)

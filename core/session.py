@@ -104,8 +104,12 @@ class Session:
         self.backlog.relieve(out)
 
     def resume_if_drained(self, out: Out) -> None:
-        """Read on, once at most half of the bound is in use."""
-        if self.paused and len(self.calls) * 2 <= self.in_flight_max and not self.backlog.full:
+        """Read on, once at most half of the bound is in use and the backlog of all has room; else wait for that."""
+        if not self.paused or len(self.calls) * 2 > self.in_flight_max:
+            return
+        if self.backlog.full:
+            self.backlog.starved[self.conn] = self
+        else:
             self.paused = False
             self.backlog.starved.pop(self.conn, None)
             out.do(Resume(self.conn))

@@ -4,7 +4,6 @@ Knows: the lock, the marker, what else may lie there.  Does not know: what the n
 Invariant: nothing is written to a directory that is not empty and not ours.
 """
 
-import base64
 import contextlib
 import fcntl
 import os

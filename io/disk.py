@@ -4,7 +4,7 @@ Knows: the contract in `core/effects.py`.  Does not know: what the bytes mean, n
 Invariant: appends, reads, truncates and removes happen inline and in order; only syncs and replaces leave the hub's
 thread, and while a file is being replaced everything else asked of it waits.
 
-Completions of one file keep their order among what happens inline, and among the syncs of one kind.  A sync in flight
+Completions of one file keep their order among what happens inline, and among the syncs of one kind. A sync in flight
 does not hold back the completion of a later append or read: nobody's answer waits for a sync that it did not ask for.
 """
 

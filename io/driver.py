@@ -147,8 +147,9 @@ class Hub:
     def _socket(self, conn: Connection, mask: int, mono: Instant) -> None:
         if mask & READ and conn.interest & READ:
             step, acts, now, conn_id = self.node.step, self.acts, self.now, conn.id
+            outbox, full = conn.outbox, self.limits.send_pause_bytes
             for frame in self.net.receive(conn, mono):
-                if conn.paused or conn.closing:
+                if conn.paused or conn.closing or outbox.size > full:
                     conn.backlog.append(frame)
                     continue
                 for effect in step(Received(conn_id, frame), now):
@@ -188,8 +189,11 @@ class Hub:
             acts[type(effect)](effect)
 
     def _feed_backlog(self, conn: Connection) -> None:
-        while conn.backlog and not conn.paused and not conn.closing:
+        """Frames that were read and had to wait: for the node, or for the peer to take the answers before them."""
+        full = self.limits.send_pause_bytes
+        while conn.backlog and not conn.paused and not conn.closing and conn.outbox.size <= full:
             self._feed(Received(conn.id, conn.backlog.popleft()))
+        self.net.touched[conn] = None
 
     def _due(self, mono: Instant) -> bool:
         deadline = self._deadline()

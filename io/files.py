@@ -2,7 +2,8 @@
 
 Knows: names, descriptors, sizes, which directories hold an entry that is not durable yet.  Does not know: why a file
 is read or written, nor when it is synced.
-Invariant: nothing outside the root is ever opened: names are checked, every path component is opened with `O_NOFOLLOW`.
+Invariant: nothing outside the root is ever opened: names are checked, every path component is opened with
+`O_NOFOLLOW`.
 """
 
 import contextlib

@@ -1,17 +1,15 @@
 """Frames out of bytes.
 
 Knows: the four length bytes, one shared buffer, how much memory unfinished frames take.  Does not know: requests, who
-is paused. Invariant: memory follows the bytes that came, never the length that was announced: an unfinished frame has
-room for at most four times what it brought, or `partial_bytes_first`.
+is paused.
+Invariant: memory follows the bytes that came, never the length that was announced: what has come of a frame is put
+back in front of the shared buffer while it is little, then gets a buffer with room for at most four times as much.
 """
 
 import socket
 from struct import Struct
 
 from odradek.core.limits import Limits
-
-KEPT_BYTES_MAX = 16 * 1024
-"""An unfinished frame up to this size is put back in front of the shared buffer; a larger one gets its own."""
 
 FRAME_BYTES_MIN = 8
 """A request header has an api key, a version and a correlation id: eight bytes."""
@@ -49,7 +47,7 @@ class Receiver:
     """Reads sockets into frames.  One buffer serves all connections; `partial_bytes` is what unfinished frames hold."""
 
     def __init__(self, limits: Limits) -> None:
-        assert limits.receive_buffer_bytes > KEPT_BYTES_MAX + LENGTH_BYTES
+        assert limits.receive_buffer_bytes > limits.partial_bytes_first + LENGTH_BYTES
         self.shared = bytearray(limits.receive_buffer_bytes)
         self.view = memoryview(self.shared)
         self.frame_bytes_max = limits.frame_bytes_max
@@ -67,7 +65,7 @@ class Receiver:
                 return self._fill(inbox, inbox.body, sock)
             view, rest = self.view, inbox.rest
             if self.partial_bytes > self.total:
-                view = view[: KEPT_BYTES_MAX + LENGTH_BYTES]
+                view = view[: self.first + LENGTH_BYTES + 1]
                 assert len(rest) < len(view)
             if rest:
                 view[: len(rest)] = rest
@@ -120,8 +118,9 @@ class Receiver:
             return frames
         if frames or not inbox.started:
             inbox.started = now
-        inbox.hungry = size > KEPT_BYTES_MAX and self.partial_bytes > self.total
-        if end - at < LENGTH_BYTES or size <= KEPT_BYTES_MAX or inbox.hungry:
+        begun = end - at - LENGTH_BYTES
+        inbox.hungry = begun > self.first and self.partial_bytes > self.total
+        if begun <= self.first or inbox.hungry:
             inbox.rest = bytes(view[at:end])
         else:
             inbox.rest = b""
@@ -130,7 +129,7 @@ class Receiver:
 
     def _own(self, inbox: Inbox, size: int, begun: memoryview) -> None:
         came = len(begun)
-        body = bytearray(min(size, max(self.first, GROWTH * came)))
+        body = bytearray(min(size, GROWTH * came))
         body[:came] = begun
         inbox.body = body
         inbox.filled = came

@@ -4,6 +4,7 @@ Knows: the names of the subcommands and where each lives.  Does not know: their 
 Invariant: only the subcommand that was asked for is imported.
 """
 
+import gc
 import sys
 from importlib import import_module
 
@@ -34,6 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     if name not in COMMANDS:
         print(f"odradek: no command {ascii(name)[:80]}: use one of {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
+    if name == "serve":
+        gc.disable()  # Until it is ready: what a start makes is there to stay.
     code: int = import_module(COMMANDS[name][0]).main(argv[1:])
     return code
 

@@ -1,9 +1,10 @@
 """Sockets: the listeners, the table of connections, who may be read and who must be written.
 
 Knows: one level-triggered epoll set, addresses, deadlines of peers.  Does not know: what a frame says, the node, the
-disk. Invariant: a connection is registered for exactly what it can use: reading unless it is paused, starved or does
-not take its answers; writing only while its answers wait.  Each connection that was announced is announced as gone
-exactly once.
+disk.
+Invariant: a connection is registered for exactly what it can use: reading unless it is paused, starved or does not
+take its answers; writing only while its answers wait. Each connection that was announced is announced as gone exactly
+once.
 """
 
 import contextlib
@@ -260,8 +261,11 @@ class Network:
             if conn.closing and not outbox.queue:
                 self.drop(conn, "closed by the broker")
                 continue
-            quiet = conn.paused or conn.closing or conn in self.starving
-            wanted = 0 if quiet or outbox.size > self.limits.send_pause_bytes else READ
+            full = outbox.size > self.limits.send_pause_bytes
+            if conn.backlog and not (full or conn.paused or conn.closing):
+                self.resumed[conn] = None
+            quiet = full or conn.paused or conn.closing or conn.backlog or conn in self.starving
+            wanted = 0 if quiet else READ
             if outbox.queue:
                 wanted |= WRITE
             if wanted != conn.interest:

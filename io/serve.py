@@ -1,8 +1,8 @@
 """The command `odradek serve`: from options to a running node, and back to an exit code.
 
 Knows: options, environment, the config file, signals, what is said on the terminal.  Does not know: how a node works.
-Invariant: an error of whoever started it is one line on stderr that says what to do; exit code 2 for the command line,
-1 for the rest, 0 after a clean stop.
+Invariant: an error of whoever started it is one line on stderr that says what to do; exit code 2 for the command
+line, 1 for the rest, 0 after a clean stop.
 """
 
 import argparse
@@ -165,9 +165,9 @@ class _Life:
         return why
 
     def _ready(self) -> None:
-        gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+        gc.enable()
         where = ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.bound)
         said = f"data in {self.claim.path}, durability {self.config.durability}, cluster id {self.claim.cluster_id}"
         line = f"odradek {VERSION} ready on {where}, {said}"

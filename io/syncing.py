@@ -1,7 +1,8 @@
 """A thread that makes files durable.
 
 Knows: jobs, and that those waiting together share one `fdatasync` for each file.  Does not know: events, the hub, the
-table. Invariant: once any sync failed, no job of the directory is ever reported as done again.
+table.
+Invariant: once any sync failed, no job of the directory is ever reported as done again.
 """
 
 import contextlib

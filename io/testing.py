@@ -1,8 +1,8 @@
 """A real broker for a test: a process of its own, on a free port, with its data in a temporary directory.
 
 Knows: the command line of `odradek serve` and its ready line.  Does not know: the broker's inside; it imports nothing
-of it. Invariant: when the block ends, or the process that opened it dies in any way, neither process nor files are
-left.
+of it.
+Invariant: when the block ends, or the process that opened it dies in any way, neither process nor files are left.
 """
 
 import os

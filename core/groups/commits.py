@@ -11,9 +11,9 @@ from odradek.core.errors import ErrorCode, Refused
 from odradek.core.groups.group import Group
 from odradek.core.groups.joining import check_member
 from odradek.core.groups.ledger import Ledger, TopicAndPartition
-from odradek.core.groups.out import Record, Ticket
+from odradek.core.groups.out import Ticket
 from odradek.core.groups.rebalance import rearm
-from odradek.core.groups.schema import OffsetCommitValue, OffsetKey, offset_record
+from odradek.core.groups.schema import Change, OffsetCommitValue, OffsetKey, offset_change
 from odradek.core.groups.states import State
 from odradek.core.groups.subscription import CONSUMER
 from odradek.core.groups.turn import Turn
@@ -66,22 +66,22 @@ def commit(t: Turn, group: Group, request: OffsetCommitRequest, ticket: Ticket) 
     """Remember offsets.  Each partition has an outcome of its own; the good ones are one batch.  Raises `Refused`."""
     check_commit(t, group, request)
 
-    records: list[Record] = []
+    changes: list[Change] = []
     fresh: dict[TopicAndPartition, None] = {}
     topics = []
     for topic in request.topics:
         parts = []
         for part in topic.partitions:
-            code = _commit_one(t, request, topic.name, part, records, fresh)
+            code = _commit_one(t, request, topic.name, part, changes, fresh)
             parts.append(OffsetCommitResponsePartition(partition_index=part.partition_index, error_code=code))
         topics.append(OffsetCommitResponseTopic(name=topic.name, topic_id=topic.topic_id, partitions=tuple(parts)))
     body = OffsetCommitResponse(topics=tuple(topics))
-    if not records:
+    if not changes:
         t.out.reply(ticket, body)
-    elif t.fits(records):
-        t.write(records, [(ticket, body)])
+    elif t.fits(changes):
+        t.write(changes, [(ticket, body)])
     else:
-        t.tell(group, "offset commit too large", partitions=len(records))
+        t.tell(group, "offset commit too large", partitions=len(changes))
         raise Refused(ErrorCode.INVALID_COMMIT_OFFSET_SIZE)
 
 
@@ -90,10 +90,10 @@ def _commit_one(
     request: OffsetCommitRequest,
     topic: str,
     part: OffsetCommitRequestPartition,
-    records: list[Record],
+    changes: list[Change],
     fresh: dict[TopicAndPartition, None],
 ) -> ErrorCode:
-    """Add one partition's record, or say why not.  `fresh` collects those the group had no offset for."""
+    """Add one partition's change, or say why not.  `fresh` collects those the group had no offset for."""
     metadata = part.committed_metadata or ""
     if len(metadata.encode()) > t.config.offset_metadata_max_bytes:
         return ErrorCode.OFFSET_METADATA_TOO_LARGE
@@ -114,7 +114,7 @@ def _commit_one(
         commit_timestamp=t.now.wall,
         expire_timestamp=expires,
     )
-    records.append(offset_record(OffsetKey(request.group_id, *where), value))
+    changes.append(offset_change(OffsetKey(request.group_id, *where), value))
     return ErrorCode.NONE
 
 
@@ -243,7 +243,7 @@ def delete(t: Turn, group: Group, request: OffsetDeleteRequest, ticket: Ticket) 
 
     subscribed = group.topics()
     held = t.ledger.offsets_of(group.id)
-    records: list[Record] = []
+    changes: list[Change] = []
     topics = []
     for topic in request.topics:
         wanted = topic.name in subscribed if subscribed is not None else group.protocol_type == CONSUMER
@@ -252,7 +252,7 @@ def delete(t: Turn, group: Group, request: OffsetDeleteRequest, ticket: Ticket) 
         for part in topic.partitions:
             where = (topic.name, part.partition_index)
             if not wanted and where in held:
-                records.append(offset_record(OffsetKey(group.id, *where), None))
+                changes.append(offset_change(OffsetKey(group.id, *where), None))
             parts.append(OffsetDeleteResponsePartition(partition_index=part.partition_index, error_code=code))
         topics.append(OffsetDeleteResponseTopic(name=topic.name, partitions=tuple(parts)))
-    t.write_split(records, [(ticket, OffsetDeleteResponse(topics=tuple(topics)))])
+    t.write_split(changes, [(ticket, OffsetDeleteResponse(topics=tuple(topics)))])

@@ -7,24 +7,23 @@ Ages are measured in wall time, as records carry it: they must outlive the node.
 """
 
 from odradek.core.groups.group import Group
-from odradek.core.groups.out import Record
-from odradek.core.groups.schema import OffsetCommitValue, OffsetKey, offset_record
+from odradek.core.groups.schema import Change, OffsetCommitValue, OffsetKey, offset_change
 from odradek.core.groups.states import State
 from odradek.core.groups.subscription import CONSUMER
 from odradek.core.groups.turn import Turn
 from odradek.core.types import NO_TIMESTAMP
 
 
-def expired(t: Turn, group: Group) -> list[Record]:
+def expired(t: Turn, group: Group) -> list[Change]:
     """Tombstones for what this group need not remember; with everything gone and no member, for the group as well."""
     held = t.ledger.offsets_of(group.id)
-    records = []
+    changes = []
     for topic, partition in _candidates(t, group):
         if _is_over(t, group, held[topic, partition]):
-            records.append(offset_record(OffsetKey(group.id, topic, partition), None))
-    if len(records) == len(held) and group.state is State.EMPTY and not group.pending:
+            changes.append(offset_change(OffsetKey(group.id, topic, partition), None))
+    if len(changes) == len(held) and group.state is State.EMPTY and not group.pending:
         return t.ledger.tombstones(group.id)
-    return records
+    return changes
 
 
 def _candidates(t: Turn, group: Group) -> list[tuple[str, int]]:
@@ -51,7 +50,7 @@ def _is_over(t: Turn, group: Group, value: OffsetCommitValue) -> bool:
     return t.now.wall - since >= t.config.offsets_retention_ms
 
 
-def of_topic(t: Turn, group: str, topic: str) -> list[Record]:
+def of_topic(t: Turn, group: str, topic: str) -> list[Change]:
     """Tombstones for a group's offsets of a topic that no longer exists."""
     held = t.ledger.offsets_of(group)
-    return [offset_record(OffsetKey(group, name, partition), None) for name, partition in held if name == topic]
+    return [offset_change(OffsetKey(group, name, partition), None) for name, partition in held if name == topic]

@@ -22,7 +22,7 @@ from odradek.core.groups.rebalance import (
     prepare,
     try_complete,
 )
-from odradek.core.groups.schema import group_record
+from odradek.core.groups.schema import GroupKey, group_change
 from odradek.core.groups.states import State
 from odradek.core.groups.subscription import CONSUMER, subscribed_topics
 from odradek.core.groups.turn import PENDING, SESSION, Timer, Turn
@@ -182,8 +182,8 @@ def _replace(t: Turn, group: Group, ask: Join, member: Member) -> None:
     if group.state is not State.STABLE:
         maybe_prepare(t, group, "static member replaced")
         return
-    records = [group_record(group.id, group.stored())]
-    if group.elected_protocol() != group.protocol or not same_topics or not t.fits(records):
+    changes = [group_change(GroupKey(group.id), group.stored())]
+    if group.elected_protocol() != group.protocol or not same_topics or not t.fits(changes):
         prepare(t, group, "static member replaced with other subscription")
         return
     waiting = group.take_join(member)
@@ -194,7 +194,7 @@ def _replace(t: Turn, group: Group, ask: Join, member: Member) -> None:
     else:
         # An older client that saw itself lead would assign, in vain: it is shown the id the leader had.
         body = joined(group, member, with_members=False, leader=old_leader)
-    t.write(records, [(waiting.ticket, body)])
+    t.write(changes, [(waiting.ticket, body)])
 
 
 def _same_topics(group: Group, member: Member, protocols: Protocols) -> bool:

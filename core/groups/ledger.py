@@ -1,7 +1,8 @@
 """What a shard remembers for ever: stored generations and committed offsets, exactly as its log says.
 
 Knows: records, and the state they add up to.  Does not know: members that wait, sessions, time, requests.
-Invariant: `apply` is the only code that changes it, so replaying the log, or a snapshot of it, gives an equal ledger.
+Invariant: `put` is the only code that changes it, for a record of the log; so replaying the log, or a snapshot of it,
+gives a ledger equal to the one that lived through it.
 """
 
 from typing import Final
@@ -9,13 +10,15 @@ from typing import Final
 from odradek.core.errors import ErrorCode, Refused
 from odradek.core.groups.out import Record
 from odradek.core.groups.schema import (
+    Change,
     ForeignKey,
     GroupKey,
     GroupMetadataValue,
-    Key,
     OffsetCommitValue,
     OffsetKey,
+    group_change,
     group_record,
+    offset_change,
     offset_record,
     read_group,
     read_key,
@@ -45,31 +48,31 @@ class Ledger:
         self.foreign_max = foreign_max
 
     def apply(self, key: bytes, value: bytes | None) -> None:
-        """Take in one record.
+        """Take in one record of the log.
 
         Raises `Refused(CORRUPT_MESSAGE)` for a known kind that cannot be read, and `Refused(POLICY_VIOLATION)` when
         there are too many of unknown kinds: then this shard cannot be served from this log.
         """
         name = read_key(key)
-        if isinstance(name, OffsetKey):
-            self._apply_offset(name, None if value is None else read_offset(value))
-        elif isinstance(name, GroupKey):
-            if value is None:
-                self.metadata.pop(name.group, None)
-            else:
-                self.metadata[name.group] = read_group(value)
+        if isinstance(name, ForeignKey):
+            self._put_foreign(name, value)
         elif value is None:
-            self.foreign.pop(name.key, None)
-        elif name.key not in self.foreign and len(self.foreign) >= self.foreign_max:
-            raise Refused(
-                ErrorCode.POLICY_VIOLATION,
-                f"more than {self.foreign_max} records of unknown kinds in __consumer_offsets: "
-                "raise foreign_records_per_shard",
-            )
+            self.put(name, None)
         else:
-            self.foreign[name.key] = bytes(value)
+            self.put(name, read_offset(value) if isinstance(name, OffsetKey) else read_group(value))
 
-    def _apply_offset(self, name: OffsetKey, value: OffsetCommitValue | None) -> None:
+    def put(self, name: OffsetKey | GroupKey, value: OffsetCommitValue | GroupMetadataValue | None) -> None:
+        """What a record says becomes true.  The value is never changed again."""
+        if isinstance(name, OffsetKey):
+            assert value is None or isinstance(value, OffsetCommitValue)
+            self._put_offset(name, value)
+        elif value is None:
+            self.metadata.pop(name.group, None)
+        else:
+            assert isinstance(value, GroupMetadataValue)
+            self.metadata[name.group] = value
+
+    def _put_offset(self, name: OffsetKey, value: OffsetCommitValue | None) -> None:
         where = (name.topic, name.partition)
         if value is not None:
             self.offsets.setdefault(name.group, {})[where] = value
@@ -80,6 +83,18 @@ class Ledger:
             if not held:
                 del self.offsets[name.group]
 
+    def _put_foreign(self, name: ForeignKey, value: bytes | None) -> None:
+        if value is None:
+            self.foreign.pop(name.key, None)
+            return
+        if name.key not in self.foreign and len(self.foreign) >= self.foreign_max:
+            raise Refused(
+                ErrorCode.POLICY_VIOLATION,
+                f"more than {self.foreign_max} records of unknown kinds in __consumer_offsets: "
+                "raise foreign_records_per_shard",
+            )
+        self.foreign[name.key] = bytes(value)
+
     def offsets_of(self, group: str) -> dict[TopicAndPartition, OffsetCommitValue]:
         """The group's committed offsets, to be read only."""
         return self.offsets.get(group, NO_OFFSETS)
@@ -88,15 +103,11 @@ class Ledger:
         """Whether anything is remembered of this group."""
         return group in self.metadata or group in self.offsets
 
-    def restated(self, key: bytes) -> Record:
-        """The record that would put back what is held under `key` now."""
-        name: Key = read_key(key)
+    def held(self, name: OffsetKey | GroupKey) -> OffsetCommitValue | GroupMetadataValue | None:
+        """What is true of `name` now."""
         if isinstance(name, OffsetKey):
-            return offset_record(name, self.offsets_of(name.group).get((name.topic, name.partition)))
-        if isinstance(name, GroupKey):
-            return group_record(name.group, self.metadata.get(name.group))
-        assert isinstance(name, ForeignKey)
-        return name.key, self.foreign.get(name.key)
+            return self.offsets_of(name.group).get((name.topic, name.partition))
+        return self.metadata.get(name.group)
 
     def snapshot(self) -> list[Record]:
         """Every live record, once."""
@@ -107,9 +118,9 @@ class Ledger:
         records.extend(self.foreign.items())
         return records
 
-    def tombstones(self, group: str) -> list[Record]:
-        """The records that make this group forgotten."""
-        records = [offset_record(OffsetKey(group, *where), None) for where in self.offsets_of(group)]
+    def tombstones(self, group: str) -> list[Change]:
+        """What makes this group forgotten."""
+        changes = [offset_change(OffsetKey(group, *where), None) for where in self.offsets_of(group)]
         if group in self.metadata:
-            records.append(group_record(group, None))
-        return records
+            changes.append(group_change(GroupKey(group), None))
+        return changes

@@ -29,13 +29,13 @@ class Reply(NamedTuple):
 class Appended(NamedTuple):
     """Append `records` as one batch labelled `timestamp`; send `replies` once the batch is committed.
 
-    The shard's state already holds the records.  `undo` restates what they replaced: see `Shard.refused`.
+    The shard's state already holds the records.  `undo` is what they replaced, for `Shard.refused` and nobody else.
     """
 
     records: tuple[Record, ...]
     timestamp: WallMs
     replies: tuple[tuple[Ticket, Any], ...]
-    undo: tuple[Record, ...]
+    undo: tuple[tuple[Any, Any], ...]
 
 
 class ShardOut:
@@ -56,7 +56,7 @@ class ShardOut:
         records: tuple[Record, ...],
         timestamp: WallMs,
         replies: tuple[tuple[Ticket, Any], ...],
-        undo: tuple[Record, ...],
+        undo: tuple[tuple[Any, Any], ...],
     ) -> None:
         """Append records to the shard's partition."""
         assert records

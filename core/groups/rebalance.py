@@ -11,7 +11,7 @@ from odradek.core.errors import ErrorCode
 from odradek.core.groups.answers import join_error, joined, sync_error
 from odradek.core.groups.group import Group
 from odradek.core.groups.member import Member
-from odradek.core.groups.schema import group_record
+from odradek.core.groups.schema import GroupKey, group_change
 from odradek.core.groups.states import REBALANCES, State
 from odradek.core.groups.turn import PENDING, REJOIN, SESSION, SYNC, Timer, Turn
 from odradek.core.types import MS
@@ -102,7 +102,7 @@ def complete(t: Turn, group: Group) -> None:
     group.next_generation(t.now.wall)
     t.tell(group, "generation begun", generation=group.generation, members=len(group.members), protocol=group.protocol)
     if not group.members:
-        t.write([group_record(group.id, group.stored())])
+        t.write([group_change(GroupKey(group.id), group.stored())])
         return
     for member in group.members.values():
         waiting = group.take_join(member)

@@ -105,6 +105,24 @@ OFFSET_VALUE_VERSION_WITH_ID = 4
 """Never written for a commit of our own; a record that came with a topic id keeps it."""
 
 
+class Change(NamedTuple):
+    """What one record says, together with the record."""
+
+    name: OffsetKey | GroupKey
+    value: OffsetCommitValue | GroupMetadataValue | None
+    record: Record
+
+
+def offset_change(name: OffsetKey, value: OffsetCommitValue | None) -> Change:
+    """Commit an offset, or with None forget it."""
+    return Change(name, value, offset_record(name, value))
+
+
+def group_change(name: GroupKey, value: GroupMetadataValue | None) -> Change:
+    """Store a generation, or with None forget the group."""
+    return Change(name, value, group_record(name.group, value))
+
+
 def offset_record(key: OffsetKey, value: OffsetCommitValue | None) -> Record:
     """Key and value of one committed offset; None makes a tombstone."""
     struct_ = OffsetCommitKey(group=key.group, topic=key.topic, partition=key.partition)

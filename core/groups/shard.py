@@ -1,8 +1,8 @@
 """The group coordinator of one partition of `__consumer_offsets`.
 
 Knows: its groups, its ledger, its timers; which rule a request goes to.  Does not know: the rules, sockets, the log.
-Invariant: the ledger changes only by `Ledger.apply`, for a record that is appended in the same step or was read from
-the log; what a reply says of it is told only when it is committed.
+Invariant: the ledger changes only by records: one appended in the same step (`Turn.write`), or read from the log
+(`load`); what a reply says of it is told only when it is committed.
 
 Life: `load` for each record of the partition, `loaded`, then requests; `resign` when another node leads the partition.
 """
@@ -16,7 +16,7 @@ from odradek.core.groups.group import Group, Told
 from odradek.core.groups.ledger import Ledger
 from odradek.core.groups.member import Client, Waiting, protocols_of
 from odradek.core.groups.out import Appended, Record, ShardOut, Ticket
-from odradek.core.groups.schema import ForeignKey, read_key
+from odradek.core.groups.schema import Change, GroupKey
 from odradek.core.groups.states import State
 from odradek.core.groups.turn import EXPIRY, PENDING, REJOIN, SESSION, Timer, Turn
 from odradek.core.limits import Limits
@@ -166,10 +166,10 @@ class Shard:
     def topic_deleted(self, topic: str, now: Now, out: ShardOut) -> None:
         """Forget every group's offsets of a topic that was deleted, so that a new one of that name begins afresh."""
         t = self._turn(now, out)
-        records: list[Record] = []
-        for group_id in list(self.ledger.offsets):
-            records.extend(expiry.of_topic(t, group_id, topic))
-        self._erase(t, records)
+        changes: list[Change] = []
+        for group_id in self.ledger.offsets:
+            changes.extend(expiry.of_topic(t, group_id, topic))
+        self._erase(t, changes)
 
     # Administration ----------------------------------------------------------------------------------------------
     def describe(self, group_id: str, version: int, ticket: Ticket, out: ShardOut) -> None:
@@ -236,17 +236,17 @@ class Shard:
             self._drop_if_void(t, group)
 
     def _expire(self, t: Turn) -> None:
-        records: list[Record] = []
+        changes: list[Change] = []
         for group in self.groups.values():
-            records.extend(expiry.expired(t, group))
-        if records:
-            t.out.note("offsets expired", partition=self.partition, records=len(records))
-        self._erase(t, records)
+            changes.extend(expiry.expired(t, group))
+        if changes:
+            t.out.note("offsets expired", partition=self.partition, records=len(changes))
+        self._erase(t, changes)
         t.arm(Timer(EXPIRY, ""), self.config.offsets_retention_check_interval_ms)
 
-    def _erase(self, t: Turn, records: list[Record]) -> None:
-        t.write_split(records)
-        for group_id in _groups_in(records):
+    def _erase(self, t: Turn, changes: list[Change]) -> None:
+        t.write_split(changes)
+        for group_id in dict.fromkeys([change.name.group for change in changes]):
             self._drop_if_void(t, self.groups[group_id])
 
     # Loading and giving up ---------------------------------------------------------------------------------------
@@ -299,19 +299,19 @@ class Shard:
         it was taken stays applied: the node only sends `failed(body, code)` in place of its replies.
         """
         t = self._turn(now, out)
-        for key, value in reversed(appended.undo):
-            self.ledger.apply(key, value)
+        for name, value in reversed(appended.undo):
+            self.ledger.put(name, value)
         for ticket, body in appended.replies:
             out.reply(ticket, answers.failed(body, code))
         out.note("records refused", partition=self.partition, code=code.name, records=len(appended.records))
-        for group_id in _groups_in(list(appended.records)):
+        for group_id in dict.fromkeys([name.group for name, _ in appended.undo]):
             group = self.groups.get(group_id)
             if group is None:
                 self._revive(t, group_id)
-            elif group.state is State.STABLE and _is_about(appended, group_id):
+                continue
+            if group.state is State.STABLE and any(name == GroupKey(group_id) for name, _ in appended.undo):
                 rebalance.prepare(t, group, "generation could not be stored")
-            if group is not None:
-                self._drop_if_void(t, group)
+            self._drop_if_void(t, group)
 
     # Parts -------------------------------------------------------------------------------------------------------
     def _turn(self, now: Now, out: ShardOut) -> Turn:
@@ -349,18 +349,3 @@ class Shard:
         t.disarm(Timer(REJOIN, group.id))
         group.move(State.DEAD, t.now.wall)
         del self.groups[group.id]
-
-
-def _groups_in(records: list[Record]) -> list[str]:
-    """The groups that records are about, in order of appearance."""
-    found: dict[str, None] = {}
-    for key, _ in records:
-        name = read_key(key)
-        assert not isinstance(name, ForeignKey)
-        found[name.group] = None
-    return list(found)
-
-
-def _is_about(appended: Appended, group_id: str) -> bool:
-    """Whether a generation of this group is among the records."""
-    return any(key[:2] == b"\x00\x02" and _groups_in([(key, value)]) == [group_id] for key, value in appended.records)

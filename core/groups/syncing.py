@@ -19,7 +19,7 @@ from odradek.core.groups.rebalance import (
     reset_assignments,
     try_complete,
 )
-from odradek.core.groups.schema import group_record
+from odradek.core.groups.schema import GroupKey, group_change
 from odradek.core.groups.states import State
 from odradek.core.groups.turn import SYNC, Timer, Turn
 from odradek.core.wire.membership import (
@@ -81,9 +81,9 @@ def _assign(t: Turn, group: Group, request: SyncGroupRequest) -> None:
     brought = {assigned.member_id: bytes(assigned.assignment) for assigned in request.assignments}
     for member in group.members.values():
         member.assignment = brought.get(member.id, b"")
-    records = [group_record(group.id, group.stored())]
-    if not t.fits(records):
-        t.tell(group, "assignment too large to store", bytes=len(records[0][1] or b""))
+    changes = [group_change(GroupKey(group.id), group.stored())]
+    if not t.fits(changes):
+        t.tell(group, "assignment too large to store", bytes=len(changes[0].record[1] or b""))
         reset_assignments(t, group, ErrorCode.UNKNOWN_SERVER_ERROR)
         prepare(t, group, "assignment too large to store")
         return
@@ -96,7 +96,7 @@ def _assign(t: Turn, group: Group, request: SyncGroupRequest) -> None:
             rearm(t, group, member)
     group.move(State.STABLE, t.now.wall)
     t.tell(group, "assignment stored", generation=group.generation, members=len(group.members))
-    t.write(records, list(replies))
+    t.write(changes, list(replies))
 
 
 def heartbeat(t: Turn, group: Group, request: HeartbeatRequest) -> HeartbeatResponse:

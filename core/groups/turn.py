@@ -11,6 +11,7 @@ from odradek.core.groups.config import GroupConfig
 from odradek.core.groups.group import Group, Told
 from odradek.core.groups.ledger import Ledger
 from odradek.core.groups.out import Record, ShardOut, Ticket
+from odradek.core.groups.schema import Change
 from odradek.core.limits import Limits
 from odradek.core.timers import Timers
 from odradek.core.types import MS, Now
@@ -73,32 +74,32 @@ class Turn:
         group.history.append(Told(self.now.wall, text, fields))
         self.out.note(text, group=group.id, **fields)
 
-    def fits(self, records: list[Record]) -> bool:
-        """Whether the records may be appended as one batch."""
-        return batch_bytes(records) <= self.config.batch_bytes_max
+    def fits(self, changes: list[Change]) -> bool:
+        """Whether the changes may be appended as one batch."""
+        return BATCH_OVERHEAD + sum([record_bytes(change.record) for change in changes]) <= self.config.batch_bytes_max
 
-    def write(self, records: list[Record], replies: list[tuple[Ticket, Any]] | None = None) -> None:
-        """Apply the records and append them as one batch; the replies wait until it is committed."""
-        assert self.fits(records)
-        undo: dict[bytes, bytes | None] = {}
-        for key, _ in records:
-            if key not in undo:
-                undo[key] = self.ledger.restated(key)[1]
-        for key, value in records:
-            self.ledger.apply(key, value)
-        self.out.append(tuple(records), self.now.wall, tuple(replies or ()), tuple(undo.items()))
+    def write(self, changes: list[Change], replies: list[tuple[Ticket, Any]] | None = None) -> None:
+        """Make the changes true and append them as one batch; the replies wait until it is committed."""
+        assert self.fits(changes)
+        ledger = self.ledger
+        undo = []
+        for name, value, _ in changes:
+            undo.append((name, ledger.held(name)))
+            ledger.put(name, value)
+        records = tuple([change.record for change in changes])
+        self.out.append(records, self.now.wall, tuple(replies or ()), tuple(undo))
 
-    def write_split(self, records: list[Record], replies: list[tuple[Ticket, Any]] | None = None) -> None:
-        """Apply and append records that need not be one batch; the replies wait for the last one."""
-        batch: list[Record] = []
+    def write_split(self, changes: list[Change], replies: list[tuple[Ticket, Any]] | None = None) -> None:
+        """Make changes that need not be one batch; the replies wait for the last one."""
+        batch: list[Change] = []
         size = BATCH_OVERHEAD
-        for record in records:
-            more = record_bytes(record)
+        for change in changes:
+            more = record_bytes(change.record)
             if batch and size + more > self.config.batch_bytes_max:
                 self.write(batch)
                 batch = []
                 size = BATCH_OVERHEAD
-            batch.append(record)
+            batch.append(change)
             size += more
         if batch:
             self.write(batch, replies)
@@ -110,8 +111,3 @@ class Turn:
 def record_bytes(record: Record) -> int:
     """An upper bound of the bytes a record takes in a batch."""
     return RECORD_OVERHEAD + len(record[0]) + len(record[1] or b"")
-
-
-def batch_bytes(records: list[Record]) -> int:
-    """An upper bound of the bytes a batch of these records takes."""
-    return BATCH_OVERHEAD + sum([record_bytes(record) for record in records])

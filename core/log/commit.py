@@ -147,6 +147,7 @@ class Committer:
         "salt",
         "sequence",
         "since_checkpoint",
+        "stalled",
         "synced_sequence",
         "uncut",
         "unsaid",
@@ -169,6 +170,8 @@ class Committer:
         self.journal_size = 0
         self.sequence = 0
         self.synced_sequence = 0
+        self.stalled: dict[str, Log] = {}
+        """Logs that were synced while a cut of theirs was not on record: the disk was too full for it."""
         self.pending: list[Entry] = []
         """Entries for the next frame."""
         self.certificates: dict[str, Log] = {}
@@ -234,6 +237,7 @@ class Committer:
         self.certificates.pop(name, None)
         self.flush_due.pop(name, None)
         self.uncut.pop(name, None)
+        self.stalled.pop(name, None)
         self.pending = [entry for entry in self.pending if entry.name != name]
         self.pending.append(Entry(journal.DROP, name, 0, 0, b""))
         self.doomed.append(Doomed(0, now.mono, name, files))
@@ -267,9 +271,7 @@ class Committer:
             self.unsaid.remove(token.sequence)
         elif token.sequence > self.synced_sequence:
             self.synced_sequence = token.sequence
-            self.uncut = {
-                name: sequence for name, sequence in self.uncut.items() if not 0 < sequence <= token.sequence
-            }
+            self._cuts_are_durable(token.sequence)
             self._bury(now, out)
         checkpoint = self.checkpoint
         if checkpoint is not None and 0 < checkpoint.proven_by <= self.synced_sequence:
@@ -277,6 +279,14 @@ class Committer:
                 out.do(Remove(file, Dropped("", file)))
             self.checkpoint = None
         self._round_part(token.round, now, out)
+
+    def _cuts_are_durable(self, sequence: int) -> None:
+        """What waited for a cut to be on record may be committed now."""
+        for name in [name for name, at in self.uncut.items() if 0 < at <= sequence]:
+            del self.uncut[name]
+            log = self.stalled.pop(name, None)
+            if log is not None:
+                self.dirty[name] = log
 
     def rolled(self, token: Rolled, now: Now, out: Out) -> None:
         self._flushed(token.name, token.generation, token.base, token.mark, now, out)
@@ -344,10 +354,12 @@ class Committer:
         shares = []
         for log, segments in found:
             covered = []
+            before = False
             for segment in segments:
                 size = segment.written.position - segment.covered
                 whole = bool(segment.held) and segment.held[0][0] == segment.covered
-                direct = few or not whole or size > limits.journal_range_bytes_max
+                # A journaled range proves all before it: behind a file that is synced now it must be synced as well.
+                direct = before = before or few or not whole or size > limits.journal_range_bytes_max
                 covered.append(Covered(segment, segment.written, direct))
             shares.append(Share(log, log.generation, covered, log.written))
         return shares
@@ -376,7 +388,7 @@ class Committer:
                 else:
                     segment.covered = max(segment.covered, mark.position)
             if log.name in self.uncut:
-                self.dirty[log.name] = log
+                self.stalled[log.name] = log
             else:
                 log.now_durable(end, out)
 
@@ -396,8 +408,8 @@ class Committer:
         self.checkpoint = checkpoint = Checkpoint(old)
         self._put_frame(states, 0, out)
         for name, log in self.logs.items():
-            for segment in log.segments:
-                if segment.durable.position < segment.written.position and not log.quarantined:
+            for segment in log.solid():
+                if segment.durable.position < segment.written.position:
                     token = FlushedBehind(name, log.generation, segment.base, segment.written, True)
                     out.do(Sync(segment.file, token, behind=True))
                     checkpoint.waiting += 1
@@ -431,10 +443,9 @@ class Committer:
     def _certify(self) -> list[Entry]:
         entries = []
         for name, log in self.certificates.items():
-            for segment in log.segments[-2:]:
+            for segment in log.newest_durable():
                 mark = segment.durable
-                if mark.position > 0:
-                    entries.append(journal.certificate(name, segment.base, mark, log.epochs.at(mark.end - 1)))
+                entries.append(journal.certificate(name, segment.base, mark, log.epochs.at(mark.end - 1)))
         self.certificates.clear()
         return entries
 
@@ -483,7 +494,7 @@ class Committer:
             self.take_reserve(out)
 
     def _flush(self, log: Log, out: Out) -> None:
-        for segment in log.segments:
+        for segment in log.solid():
             if segment.durable.position < segment.written.position:
                 token = FlushedBehind(log.name, log.generation, segment.base, segment.written, False)
                 out.do(Sync(segment.file, token, behind=True))

@@ -115,6 +115,7 @@ class Log:
         "epochs",
         "generation",
         "jitter_ms",
+        "lagging",
         "ledger",
         "name",
         "next_retention",
@@ -153,6 +154,8 @@ class Log:
         self.active: Segment | None = None
         self.asked = Mark(0, start, 0, 0)
         """Where the active segment ends once every append is done."""
+        self.lagging = False
+        """An append to a closed segment is not done."""
         self.jitter_ms = 0
         self.next_retention: Instant = now.mono + config.retention_check_ms * MS
         self.recent_batches = limits.recent_batches
@@ -298,6 +301,7 @@ class Log:
             if len(self.segments) > 1:
                 before = self.segments[-2]
                 before.recent = Window(before.next, before.size)
+            self.lagging = self.lagging or closed.written.position < closed.size
             if self.config.durability is not Durability.SYNC:
                 # Behind the appends asked for before; should one be refused, the generation makes this stale.
                 mark = self.asked
@@ -323,7 +327,12 @@ class Log:
             if segment is None:
                 return False
         segment.written = token.mark
-        self.written = token.mark.end
+        if self.lagging:
+            solid = self.solid()
+            self.written = solid[-1].written.end
+            self.lagging = solid[-1] is not self.active
+        else:
+            self.written = token.mark.end
         out.facts.append(LogMoved(self.name))
         return True
 
@@ -358,7 +367,26 @@ class Log:
 
     def uncovered(self) -> list[Segment]:
         """The segments with written bytes that neither a sync nor the journal keeps, in order."""
-        return [segment for segment in self._young() if segment.covered < segment.written.position]
+        return [segment for segment in self.solid() if segment.covered < segment.written.position]
+
+    def solid(self) -> list[Segment]:
+        """The young segments, up to the first with an append that is not done: appends of different files pass each other,
+        and what lies behind a hole must not be proven durable before the hole is filled.
+        """
+        young = self._young()
+        for i, segment in enumerate(young):
+            if segment.written.position < segment.size:
+                return young[: i + 1]
+        return young
+
+    def newest_durable(self) -> list[Segment]:
+        """The last segments that a certificate may speak of: everything before them is durable, here or in the journal."""
+        found = [segment for segment in self.segments[-3:] if segment.base < self.covered_base]
+        for segment in self._young():
+            found.append(segment)
+            if segment.covered < segment.size:
+                break
+        return [segment for segment in found[-3:] if segment.durable.position > 0]
 
     @property
     def unsynced(self) -> bool:
@@ -463,6 +491,7 @@ class Log:
     def truncate_fully(self, start: Offset, now: Now, out: Out) -> None:
         """Drop everything; the log is empty and begins at `start`.  Ends a quarantine."""
         self.generation += 1
+        self.lagging = False
         self.quarantined = ""
         self.ledger.fresh(self)
         for segment in self.segments:
@@ -479,6 +508,7 @@ class Log:
 
     def _ends_at(self, to: Offset) -> None:
         self.end = to
+        self.lagging = any(segment.written.position < segment.size for segment in self.segments[:-1])
         self.covered_base = min(self.covered_base, self.bases[-1] if self.bases else to)
         self.asked = self.active.written if self.active is not None else Mark(0, to, 0, 0)
         self.written = min(self.written, to)

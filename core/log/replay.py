@@ -92,7 +92,11 @@ class LogPicture:
         for base in [base for base in self.files if base not in bases]:
             del self.files[base]
         for summary, mark in found.segments:
-            self.file(summary.base).certify(mark)
+            file = self.file(summary.base)
+            file.certify(mark)
+            if file.proven < summary.size:
+                # Later files may be durable already, yet a hole may be left before them.
+                return
 
     def cut(self, base: Offset, position: int) -> None:
         self.file(base).cut(position)

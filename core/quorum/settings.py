@@ -241,9 +241,10 @@ def _difference(view: View, kind: int, name: str, overrides: Mapping[str, str]) 
 def describe(
     view: View, resources: Sequence[DescribeConfigsResource], synonyms: bool, documentation: bool
 ) -> tuple[DescribeConfigsResult, ...]:
-    """Answer DescribeConfigs v1-4: all settings of each resource, or those it names."""
+    """Answer DescribeConfigs v1-4: all settings of each resource, or those it names; once, however often it is
+    named."""
     results = []
-    for one in resources:
+    for one in {(one.resource_type, one.resource_name): one for one in resources}.values():
         code: ErrorCode = ErrorCode.NONE
         message: str | None = None
         configs: tuple[DescribeConfigsResourceResult, ...] = ()

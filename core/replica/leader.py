@@ -61,6 +61,7 @@ class Leader:
         "name",
         "partition",
         "replicas",
+        "tells",
     )
 
     def __init__(
@@ -79,6 +80,8 @@ class Leader:
         self.replicas = replicas
         self.isr = isr
         self.high: Offset = log.start
+        self.tells = False
+        """Whether the node wants to hear when `high` moves: a machine of its own lives in this log."""
         self.failure: ErrorCode | None = None
         self.for_high: deque[Wait] = deque()
         self.for_written: deque[Wait] = deque()
@@ -102,7 +105,8 @@ class Leader:
             while self.for_high and self.for_high[0].upto <= high:
                 wait = self.for_high.popleft()
                 wait.waiter.reached(wait.index, out)
-            out.tell(HighMoved(self.partition, high))
+            if self.tells:
+                out.facts.append(HighMoved(self.partition, high))
             if self.listeners:
                 self.poke(out)
 

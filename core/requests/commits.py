@@ -103,7 +103,7 @@ def _no_such_topic(asked: OffsetCommitRequestTopic, by_id: bool) -> OffsetCommit
 def fetch(broker: Broker, call: Call, now: Now, out: Out) -> None:
     """Answer an OffsetFetch request (key 9); an unknown group is no error, its offsets are -1."""
     body: OffsetFetchRequest = call.body
-    groups = asked_groups(body, call.version)
+    groups = list({asked.group_id: asked for asked in asked_groups(body, call.version)}.values())
     by_id = call.version >= TOPIC_IDS_SINCE
     gathering = Gathering(broker, call, len(groups), _fetched)
     for index, asked in enumerate(groups):

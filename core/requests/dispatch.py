@@ -25,7 +25,7 @@ from odradek.core.requests import (
 )
 from odradek.core.session import Call, Session
 from odradek.core.types import Now
-from odradek.core.wire.frames import API_VERSIONS, UnsupportedApi, decode_request, peek
+from odradek.core.wire.frames import API_VERSIONS, UnsupportedApi, decode_request
 from odradek.core.wire.primitives import WireError
 
 Handler = Callable[[Broker, Call, Now, Out], None]
@@ -64,6 +64,13 @@ SERVED: dict[int, Handler] = {
 """Every API this node answers, by key.  ApiVersions and the README's table are made from it."""
 
 
+_HANDLERS = {
+    (key, version): handler
+    for key, handler in SERVED.items()
+    for version in range(versions.served_range(key)[0], versions.served_range(key)[1] + 1)
+}
+
+
 def advertise(broker: Broker) -> None:
     """Let ApiVersions tell what is in the table."""
     broker.api_versions = versions.advertised(SERVED)
@@ -72,17 +79,19 @@ def advertise(broker: Broker) -> None:
 def receive(broker: Broker, session: Session, frame: memoryview, now: Now, out: Out) -> None:
     """Serve one frame, or close the connection it came on."""
     try:
-        key, version, correlation_id = peek(frame)
-        handler = SERVED.get(key)
-        if handler is None or not versions.serves(key, version):
-            _unserved(broker, session, key, version, correlation_id, len(frame), now, out)
-            return
-        request = decode_request(frame, broker.limits)
-    except (WireError, UnsupportedApi) as error:
+        key, version, correlation_id, client_id, body = decode_request(frame, broker.limits)
+    except UnsupportedApi as asked:
+        _unserved(broker, session, asked.api_key, asked.api_version, asked.correlation_id, len(frame), now, out)
+        return
+    except WireError as error:
         out.note("malformed request, connection closed", conn=session.conn, why=str(error))
         session.close(out)
         return
-    call = Call(session, key, version, correlation_id, request.client_id, request.body, len(frame), now.mono)
+    handler = _HANDLERS.get((key, version))
+    if handler is None:
+        _unserved(broker, session, key, version, correlation_id, len(frame), now, out)
+        return
+    call = Call(session, key, version, correlation_id, client_id, body, len(frame), now.mono)
     session.begin(call, out)
     handler(broker, call, now, out)
 

@@ -69,8 +69,8 @@ class Fetching:
         if self.probes or self.enough(results) or self.body.max_wait_ms <= 0:
             if not self.probes:
                 self.answer(results, out)
-            else:
-                self.broker.park(self.call, self, now.mono + max(1, self.body.max_wait_ms) * MS)
+            elif not self.broker.park(self.call, self, now.mono + max(1, self.body.max_wait_ms) * MS):
+                self.overdue = True  # no room to wait: answer as soon as the reads are done
         elif self.broker.park(self.call, self, now.mono + self.body.max_wait_ms * MS):
             self.listen()
         else:

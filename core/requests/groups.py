@@ -161,15 +161,16 @@ def leave(broker: Broker, call: Call, now: Now, out: Out) -> None:
 def describe(broker: Broker, call: Call, now: Now, out: Out) -> None:
     """Answer a DescribeGroups request (key 15)."""
     body: DescribeGroupsRequest = call.body
-    gathering = Gathering(broker, call, len(body.groups), _described)
-    for index, group in enumerate(body.groups):
+    names = list(dict.fromkeys(body.groups))
+    gathering = Gathering(broker, call, len(names), _described)
+    for index, group in enumerate(names):
         ticket = gathering.part(index)
         host = _host_or_answer(broker, group, DescribedGroup, ticket, out)
         if host is not None:
             step = ShardOut()
             host.shard.describe(group, call.version, ticket, step)
             host.perform(step, now, out)
-    if not body.groups:
+    if not names:
         gathering.nothing_to_ask(out)
 
 

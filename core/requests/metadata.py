@@ -71,11 +71,16 @@ def _answer(broker: Broker, call: Call, errors: dict[str, ErrorCode], out: Out) 
         ),
         cluster_id=broker.cluster_id,
         controller_id=broker.config.node_id,
-        topics=tuple(_topic(broker, topic, errors, operations, call.version) for topic in wanted),
+        topics=tuple(_topic(broker, topic, errors, operations, call.version) for topic in _once(wanted)),
     )
     if body.include_cluster_authorized_operations:
         response.cluster_authorized_operations = CLUSTER_OPERATIONS
     broker.reply(call, response, out)
+
+
+def _once(wanted: tuple[MetadataRequestTopic, ...]) -> list[MetadataRequestTopic]:
+    """Each topic once, as in Kafka: a request that names a large one over and over gets no larger answer."""
+    return list({(topic.name, topic.topic_id): topic for topic in wanted}.values())
 
 
 def _topic(

@@ -41,6 +41,8 @@ SINCE = {MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING
 """The first version in which a special timestamp is known; before it, UNSUPPORTED_VERSION (KIP-734, 405, 1005,
 1023)."""
 
+EPOCH_SINCE = 4
+
 HIGH_WATERMARK = -1
 """In DeleteRecords: everything below the high watermark."""
 
@@ -72,9 +74,9 @@ class Looking:
                 out.do(Read(found.file, found.at, found.size, token))
                 return
             if found is not None:
-                result.timestamp, result.offset, result.leader_epoch = found.timestamp, found.offset, found.leader_epoch
-            if self.call.version == 0:
-                result.old_style_offsets = (found.offset if found is not None else leader.high,)
+                _tell(result, found.offset, found.timestamp, found.leader_epoch, self.call.version)
+            elif self.call.version == 0:
+                result.old_style_offsets = (leader.high,)
             self.lookups.pop()
         self.broker.unpark(self.call)
         self.broker.reply(self.call, self.response, out)
@@ -110,8 +112,7 @@ def list_offsets(broker: Broker, call: Call, now: Now, out: Out) -> None:
     """Answer a ListOffsets request (key 2)."""
     body: ListOffsetsRequest = call.body
     looking = Looking(broker, call)
-    named = [(topic.name, partition.partition_index) for topic in body.topics for partition in topic.partitions]
-    twice = {key for key in named if named.count(key) > 1} if len(set(named)) != len(named) else set()
+    twice = _named_twice(body)
     topics = []
     for topic in body.topics:
         results = []
@@ -133,6 +134,17 @@ def list_offsets(broker: Broker, call: Call, now: Now, out: Out) -> None:
         call.session.close(out)
 
 
+def _named_twice(body: ListOffsetsRequest) -> set[tuple[str, int]]:
+    """Partitions that a request names more than once; found in one pass, since it may name very many."""
+    seen: set[tuple[str, int]] = set()
+    twice: set[tuple[str, int]] = set()
+    for topic in body.topics:
+        for partition in topic.partitions:
+            key = (topic.name, partition.partition_index)
+            (twice if key in seen else seen).add(key)
+    return twice
+
+
 def _look(
     broker: Broker,
     call: Call,
@@ -149,22 +161,35 @@ def _look(
         raise Refused(ErrorCode.UNSUPPORTED_VERSION)
     log = leader.log
     if timestamp == LATEST:
-        _found(result, leader.high, leader)
+        _end(result, leader.high, leader, asked, call.version)
     elif timestamp in (EARLIEST, EARLIEST_LOCAL):
-        _found(result, log.start, leader)
+        _end(result, log.start, leader, asked, call.version)
     elif timestamp == MAX_TIMESTAMP:
         looking.lookups.append((leader, log.by_max_time(leader.high), result))
     elif timestamp >= 0:
         looking.lookups.append((leader, log.by_time(timestamp, leader.high), result))
-    if call.version == 0 and timestamp < 0:
+
+
+def _end(
+    result: ListOffsetsPartitionResponse, offset: int, leader: Leader, asked: ListOffsetsPartition, version: int
+) -> None:
+    """One of the log's ends.  It has no timestamp."""
+    if version == 0:
         result.old_style_offsets = _old_style(leader, asked)
-
-
-def _found(result: ListOffsetsPartitionResponse, offset: int, leader: Leader) -> None:
-    result.offset = offset
-    result.timestamp = NO_TIMESTAMP
+        return
     epoch = leader.log.epochs.at(offset)
-    result.leader_epoch = leader.epoch if epoch == NO_EPOCH else epoch
+    _tell(result, offset, NO_TIMESTAMP, leader.epoch if epoch == NO_EPOCH else epoch, version)
+
+
+def _tell(result: ListOffsetsPartitionResponse, offset: int, timestamp: int, epoch: int, version: int) -> None:
+    """Fill in what the version can carry."""
+    if version == 0:
+        result.old_style_offsets = (offset,)
+        return
+    result.offset = offset
+    result.timestamp = timestamp
+    if version >= EPOCH_SINCE:
+        result.leader_epoch = epoch
 
 
 def _old_style(leader: Leader, asked: ListOffsetsPartition) -> tuple[int, ...]:

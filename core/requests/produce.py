@@ -91,8 +91,6 @@ def serve(broker: Broker, call: Call, now: Now, out: Out) -> None:
             result = PartitionProduceResponse(index=partition.index, base_offset=NO_OFFSET)
             results.append(result)
             try:
-                if acks not in ACKS:
-                    raise Refused(ErrorCode.INVALID_REQUIRED_ACKS, f"acks={acks}, it must be -1, 0 or 1")
                 if topic is None:
                     raise Refused(_unknown(call.version))
                 _append(broker, topic, partition, result, pending, call, now, out)
@@ -122,11 +120,13 @@ def _append(
 ) -> None:
     """Put one partition's batch into its log and note what its answer waits for.  Raises Refused; then nothing
     changed."""
-    body: ProduceRequest = call.body
+    acks = call.body.acks
+    if acks not in ACKS:
+        raise Refused(ErrorCode.INVALID_REQUIRED_ACKS, f"acks={acks}, it must be -1, 0 or 1")
     leader = broker.leader_at(topic, data.index)
     if topic.internal:
         raise Refused(ErrorCode.INVALID_TOPIC_EXCEPTION, f"{topic.name} is written by the broker alone")
-    if body.acks == -1 and len(leader.isr) < topic.config.min_insync_replicas:
+    if acks == -1 and len(leader.isr) < topic.config.min_insync_replicas:
         raise Refused(
             ErrorCode.NOT_ENOUGH_REPLICAS,
             f"{len(leader.isr)} replicas in sync, min.insync.replicas is {topic.config.min_insync_replicas}",
@@ -142,8 +142,8 @@ def _append(
     result.log_start_offset = leader.log.start
     if topic.log_append_time:
         result.log_append_time_ms = info.timestamp if isinstance(info, Duplicate) else info.log_append_time
-    if body.acks != 0:
-        leader.wait(body.acks, Wait(info.last + 1, pending, pending.await_one(result)), out)
+    if acks != 0:
+        leader.wait(acks, Wait(info.last + 1, pending, pending.await_one(result)), out)
 
 
 def _finish_unanswered(pending: Pending, call: Call, out: Out) -> None:

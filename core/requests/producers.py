@@ -63,9 +63,9 @@ def describe_producers(broker: Broker, call: Call, now: Now, out: Out) -> None:
     topics = tuple(
         TopicResponse(
             name=topic.name,
-            partitions=tuple(_producers(broker, topic.name, index) for index in topic.partition_indexes),
+            partitions=tuple(_producers(broker, topic.name, index) for index in dict.fromkeys(topic.partition_indexes)),
         )
-        for topic in body.topics
+        for topic in {topic.name: topic for topic in body.topics}.values()
     )
     broker.reply(call, DescribeProducersResponse(topics=topics), out)
 

@@ -29,12 +29,6 @@ def served_range(key: int) -> tuple[int, int]:
     return declared.lowest, min(declared.highest, SERVED_MAX.get(key, declared.highest))
 
 
-def serves(key: int, version: int) -> bool:
-    """Whether a request of this version is answered."""
-    low, high = served_range(key)
-    return low <= version <= high
-
-
 def advertised(keys: Iterable[int]) -> tuple[ApiVersion, ...]:
     """The ranges a client is told, by ascending key."""
     ranges = []

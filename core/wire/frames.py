@@ -1,7 +1,8 @@
 """Whole frames: the header in front of a body, on both ways.
 
 Knows: which header version a message has, and its quirks.  Does not know: sockets, served APIs, what bodies mean.
-Invariant: a request is decoded to its last byte or refused; bytes left over are an error.
+Invariant: a frame is decoded whole or refused.  Bytes behind a request are passed over, as Kafka does: librdkafka 2.16 sends
+three with Metadata 13.  Bytes behind a response are an error.
 
 Two quirks of the headers: the client id stays an old-style nullable string even in the flexible request header
 (KIP-482), and the response to ApiVersions has the old header in every version, because its reader does not know yet
@@ -123,8 +124,6 @@ def decode_request(frame: memoryview, limits: Limits = DEFAULT_LIMITS) -> Reques
         else:
             pos += 1
     body, pos = way.decode(frame, pos, end, budget)
-    if pos != end:
-        raise WireError(f"{end - pos} bytes are left over behind {APIS[key].name} v{version}")
     return Request(key, version, correlation_id, client_id, body)
 
 

@@ -55,12 +55,12 @@ class Client:
 
 ALL_CLIENTS = (
     Client("librdkafka", "librdkafka.py", needs="confluent_kafka"),
-    Client("kafka-python", "kafkapython.py", needs="kafka"),
+    Client("kafka-python", "kafkapython.py", needs="kafka", cannot_write=frozenset({BARE, NULL_HEADERS})),
     Client(
         "aiokafka",
         "aio.py",
         needs="aiokafka",
-        cannot_write=frozenset({BARE}),
+        cannot_write=frozenset({BARE, NULL_HEADERS}),
         cannot_do=frozenset({"delete_group", "commit_for"}),
     ),
     Client("kafkajs", "kafkajs.mjs", needs="node", cannot_write=frozenset({NULL_HEADERS})),
@@ -195,7 +195,7 @@ class Worker:
             self.answers.put(line)
         self.answers.put(None)
 
-    def ask(self, name: str, **arguments: Any) -> Any:
+    def ask(self, name: str, /, **arguments: Any) -> Any:
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps({"do": name} | arguments) + "\n")
         self.process.stdin.flush()

@@ -28,7 +28,7 @@ NUMBERS = {
     "boolean": (False, True),
 }
 BATCHES = tuple(
-    bytes(build([Record(key=b"k", value=b"v" * 9, headers=(), timestamp=5)] * count, compression=codec))
+    bytes(build([Record(offset, 5, b"k", b"v" * 9, ()) for offset in range(count)], compression=codec))
     for count, codec in ((1, 0), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4))
 )
 KEYS = sorted(SERVED)

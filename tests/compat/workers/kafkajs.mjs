@@ -91,6 +91,7 @@ const client = {
     await (await admin()).createPartitions({ topicPartitions: [{ topic, count: total }] })
   },
   async delete_records ({ topic, partition, before }) {
+    await client.ends({ topic }) // makes the admin client learn the topic's leaders
     await (await admin()).deleteTopicRecords({ topic, partitions: [{ partition, offset: String(before) }] })
     return (await client.ends({ topic }))[partition][0]
   },

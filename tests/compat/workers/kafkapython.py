@@ -43,7 +43,8 @@ class KafkaPython:
         return {name: entry["value"] for name, entry in found["topic"][topic].items()}
 
     def alter_config(self, topic, name, value):
-        self.admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {name: value})])
+        result = self.admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {name: value})])
+        assert result["topic"][topic] == "OK", result
 
     def add_partitions(self, topic, total):
         self.admin.create_partitions({topic: total})

@@ -59,7 +59,10 @@ const client = {
     })
   },
   async add_partitions ({ topic, total }) {
-    await admin().createPartitions({ topics: [{ name: topic, count: total, assignments: null }] })
+    const { brokers, topics } = await admin().metadata({ topics: [topic], forceUpdate: true })
+    const more = total - topics.get(topic).partitionsCount // it asks for the place of each new partition
+    const assignments = Array.from({ length: more }, () => ({ brokerIds: [[...brokers.keys()][0]] }))
+    await admin().createPartitions({ topics: [{ name: topic, count: total, assignments }] })
   },
   async delete_records ({ topic, partition, before }) {
     const [found] = await admin().deleteRecords({ topics: [{ name: topic, partitions: [{ partition, offset: BigInt(before) }] }] })

@@ -16,11 +16,16 @@ export async function serve (client) {
       answer = { ok: (await client[name](command)) ?? null }
     } catch (error) {
       console.error(error)
-      answer = { failed: `${error.name}: ${error.message} ${(error.errors ?? []).map(e => e.message).join('; ')}` }
+      answer = { failed: said(error) }
     }
     if (!process.stdout.write(JSON.stringify(answer) + '\n')) await once(process.stdout, 'drain')
   }
   process.exit(0)
+}
+
+// What an error and all those inside it say.
+function said (error) {
+  return [`${error.name}: ${error.message}`, ...(error.errors ?? []).map(said)].join(' < ')
 }
 
 // Counts records until every partition has reached the end it had when the reading began.

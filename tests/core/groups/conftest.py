@@ -1,7 +1,7 @@
 """A shard, its log and a clock: what the group tests play with.
 
-The lab stands in for the node.  It keeps the log, holds answers back until what they wait for is committed, checks that a
-ticket is answered once, and lets time pass from deadline to deadline.
+The lab stands in for the node.  It keeps the log, holds answers back until what they wait for is committed, checks that
+a ticket is answered once, and lets time pass from deadline to deadline.
 """
 
 from itertools import count
@@ -179,7 +179,10 @@ class Lab:
             protocol_type=protocol_type,
             protocol_name=protocol_name,
             assignments=tuple(
-                [SyncGroupRequestAssignment(member_id=who, assignment=what) for who, what in (assignments or {}).items()]
+                [
+                    SyncGroupRequestAssignment(member_id=who, assignment=what)
+                    for who, what in (assignments or {}).items()
+                ]
             ),
         )
         ticket = self.ticket()

@@ -208,9 +208,7 @@ def test_old_requests_ask_for_one_group() -> None:
 
 def test_old_responses_have_the_topics_at_the_top() -> None:
     part = OffsetFetchResponsePartitions(partition_index=0, committed_offset=4, metadata="m")
-    group = OffsetFetchResponseGroup(
-        group_id="g", topics=(OffsetFetchResponseTopics(name="t", partitions=(part,)),)
-    )
+    group = OffsetFetchResponseGroup(group_id="g", topics=(OffsetFetchResponseTopics(name="t", partitions=(part,)),))
     body = fetch_response(flat(None), 7, (group,))
     assert body.groups == ()
     assert (body.topics[0].name, body.topics[0].partitions[0].committed_offset) == ("t", 4)

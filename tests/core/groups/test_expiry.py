@@ -94,6 +94,7 @@ def test_a_group_someone_is_about_to_join_is_not_forgotten(lab: Any) -> None:
     lab.leave(first)
     pending = lab.joined(version=4, session_ms=30 * MINUTE).member_id
     lab.wait(2 * MINUTE)
+    assert "g" in lab.shard.ledger.metadata
     assert lab.joined(member=pending, version=4).error_code == 0
 
 

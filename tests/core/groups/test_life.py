@@ -4,7 +4,14 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from odradek.core.errors import ErrorCode
 from odradek.core.groups.states import State
 from odradek.core.groups.turn import REJOIN, SYNC, Timer
@@ -49,7 +56,7 @@ class Life(RuleBasedStateMachine):
             client.member,
             version=client.version,
             instance=client.instance,
-            protocols={name: data for name in protocols},
+            protocols=dict.fromkeys(protocols, data),
             rebalance_ms=patience,
         )
         client.sync = None

@@ -110,3 +110,48 @@ def test_a_groups_history_is_bounded(lab: Any) -> None:
         lab.join(member=first, topics=(f"t{turn % 2}",))
     assert len(lab.shard.history("g")) == lab.limits.group_history
     assert lab.shard.history("other") == ()
+
+
+def test_who_was_kept_waiting_longer_than_its_session_has_a_whole_session_again(lab: Any) -> None:
+    (first, second), generation = lab.stable(2, rebalance_ms=1_000_000)
+    lab.join(member=second, topics=("other",), rebalance_ms=1_000_000)
+    lab.keep_alive([first], generation, 30_000)
+    lab.join(member=first, rebalance_ms=1_000_000)
+    lab.wait(9_999)
+    assert second in lab.shard.groups["g"].members
+    lab.wait(1)
+    assert lab.state() == "Empty"
+
+
+def test_who_waited_for_an_assignment_longer_than_its_session_has_a_whole_session_again(lab: Any) -> None:
+    (first, second), generation = lab.stable(2)
+    lab.join(member=second, topics=("other",))
+    lab.join(member=first)
+    waiting = lab.sync(second, generation + 1)
+    lab.keep_alive([first], generation + 1, 15_000)
+    lab.sync(first, generation + 1, {})
+    assert lab.answers[waiting].error_code == 0
+    lab.keep_alive([first], generation + 1, 9_000)
+    assert second in lab.shard.groups["g"].members
+    lab.keep_alive([first], generation + 1, 3_000)
+    assert second not in lab.shard.groups["g"].members
+
+
+def test_who_waited_for_an_assignment_that_never_came_has_a_session_again(lab: Any) -> None:
+    (first, second), generation = lab.stable(2)
+    lab.join(member=second, topics=("other",))
+    lab.join(member=first)
+    lab.sync(second, generation + 1)
+    lab.keep_alive([first], generation + 1, 15_000)
+    lab.join()
+    lab.keep_alive([first], generation + 1, 12_000)
+    assert second not in lab.shard.groups["g"].members
+
+
+def test_a_rebalance_timeout_of_zero_does_not_keep_the_shard_busy_for_ever(lab: Any) -> None:
+    (first, _), _ = lab.stable(instances=("a", "b"), rebalance_ms=0)
+    lab.leave((first, "a"))
+    lab.step(lab.shard.wake)
+    assert lab.shard.deadline > lab.mono
+    lab.wait(10_000)
+    assert lab.state() == "Empty"

@@ -18,7 +18,7 @@ def test_g6_a_commit_delayed_past_a_rebalance_is_fenced_by_its_generation(lab: A
 
 
 def test_g6_a_commit_of_a_member_that_was_removed_is_refused(lab: Any) -> None:
-    (first, second), generation = lab.stable(2)
+    (_first, second), generation = lab.stable(2)
     lab.leave(second)
     assert lab.commit_code({("t", 0): 11}, second, generation) == ErrorCode.UNKNOWN_MEMBER_ID
 

@@ -4,7 +4,14 @@ from odradek.core.groups.routing import java_hash, shard_of
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("", 0), ("hello", 99162322), ("Aa", 2112), ("BB", 2112), ("polygenelubricants", 0x80000000), ("\U0001f600", 1772899)],
+    [
+        ("", 0),
+        ("hello", 99162322),
+        ("Aa", 2112),
+        ("BB", 2112),
+        ("polygenelubricants", 0x80000000),
+        ("\U0001f600", 1772899),
+    ],
 )
 def test_the_hash_is_javas_over_utf_16_units(text: str, expected: int) -> None:
     assert java_hash(text) == expected

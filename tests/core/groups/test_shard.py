@@ -21,7 +21,7 @@ def test_members_of_a_loaded_group_go_on_undisturbed(lab: Any) -> None:
 
 
 def test_members_of_a_loaded_group_begin_new_sessions(lab: Any) -> None:
-    (first,), _ = lab.stable()
+    (_first,), _ = lab.stable()
     lab.wait(9_000)
     lab.fail_over()
     lab.wait(9_999)

@@ -53,7 +53,7 @@ def test_a_static_id_nobody_has_is_unknown_not_fenced(lab: Any) -> None:
 
 
 def test_a_waiting_join_of_the_old_instance_is_fenced_at_once(lab: Any) -> None:
-    (first, second), _ = lab.stable(instances=("a", "b"))
+    (_first, second), _ = lab.stable(instances=("a", "b"))
     waiting = lab.join(member=second, instance="b", topics=("other",), version=5)
     assert waiting not in lab.answers
     lab.join(instance="b", version=5)
@@ -154,3 +154,13 @@ def test_static_ids_survive_a_fail_over(lab: Any) -> None:
     lab.fail_over()
     assert lab.joined(instance="a", version=5).generation_id == generation
     assert lab.heartbeat(first, generation, instance="a") == ErrorCode.FENCED_INSTANCE_ID
+
+
+def test_a_static_member_that_restarts_before_its_first_generation_need_not_send_heartbeats(lab: Any) -> None:
+    (first,), generation = lab.stable(rebalance_ms=1_000_000)
+    lab.join(instance="b", version=5, rebalance_ms=1_000_000)
+    waiting = lab.join(instance="b", version=5, rebalance_ms=1_000_000)
+    lab.keep_alive([first], generation, 60_000)
+    assert waiting not in lab.answers
+    lab.join(member=first, rebalance_ms=1_000_000)
+    assert lab.answers[waiting].generation_id == generation + 1

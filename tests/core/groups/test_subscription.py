@@ -19,7 +19,12 @@ def test_an_empty_subscription_is_not_an_unreadable_one() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"\x00\x00\x7f\xff\xff\xff", b"\x00\x00\x00\x00\x00\x01\x00\x05abc", b"\xff\xff\x00\x00\x00\x00", b"\x00\x00\xff\xff\xff\xff"],
+    [
+        b"\x00\x00\x7f\xff\xff\xff",
+        b"\x00\x00\x00\x00\x00\x01\x00\x05abc",
+        b"\xff\xff\x00\x00\x00\x00",
+        b"\x00\x00\xff\xff\xff\xff",
+    ],
 )
 def test_bytes_that_are_no_subscription_read_as_none(data: bytes) -> None:
     assert subscribed_topics(data) is None

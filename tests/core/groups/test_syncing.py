@@ -124,7 +124,7 @@ def test_several_members_leave_at_once(lab: Any) -> None:
 
 
 def test_a_member_that_leaves_while_it_waits_is_answered(lab: Any) -> None:
-    first, second = two_joined(lab)
+    _first, second = two_joined(lab)
     waiting = lab.sync(second, 2)
     lab.leave(second)
     assert lab.answers[waiting].error_code == ErrorCode.UNKNOWN_MEMBER_ID
@@ -136,3 +136,11 @@ def test_a_pending_member_can_leave(lab: Any) -> None:
     again = lab.join(member=first)
     assert lab.leave(pending).members[0].error_code == 0
     assert lab.answers[again].generation_id == 2
+
+
+def test_a_second_sync_of_a_waiting_member_takes_the_place_of_the_first(lab: Any) -> None:
+    first, second = two_joined(lab)
+    old, new = lab.sync(second, 2), lab.sync(second, 2)
+    assert lab.answers[old].error_code == ErrorCode.REBALANCE_IN_PROGRESS
+    lab.sync(first, 2, {second: b"2"})
+    assert lab.answers[new].assignment == b"2"

@@ -16,7 +16,7 @@ def test_a_stable_group_shows_what_its_members_said_and_got(lab: Any, subscribe:
 
 
 def test_a_group_in_a_rebalance_shows_its_members_only(lab: Any) -> None:
-    (first,), _ = lab.stable()
+    (_first,), _ = lab.stable()
     lab.join()
     body = lab.describe()
     assert (body.group_state, body.protocol_data) == ("PreparingRebalance", "")

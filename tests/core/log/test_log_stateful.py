@@ -203,7 +203,8 @@ class LogMachine(RuleBasedStateMachine):
         self._remember()
         for name, model in self.models.items():
             log = self.world.log(name)
-            assert log.start <= log.durable <= log.written <= log.end == max(model.end, log.start)
+            assert max(log.start, log.durable) <= log.written <= log.end == max(model.end, log.start)
+            assert log.config.durability is not Durability.SYNC or log.start <= log.durable
 
     def _remember(self) -> None:
         for name, model in self.models.items():

@@ -65,10 +65,11 @@ def test_an_undeclared_api_is_told_apart_from_wrong_bytes(key: int, version: int
     assert not isinstance(caught.value, WireError)
 
 
-def test_bytes_behind_the_body_are_refused() -> None:
-    frame = joined(frames.encode_request(18, 0, 1, None, ApiVersionsRequest()))[4:]
-    with pytest.raises(WireError, match="left over"):
-        frames.decode_request(memoryview(frame + b"\0"))
+def test_the_three_bytes_that_librdkafka_sends_behind_metadata_13_are_passed_over() -> None:
+    frame = bytes.fromhex("0003000d 00000003 0007") + b"rdkafka" + bytes.fromhex("00 00000000 010000")
+    request = frames.decode_request(memoryview(frame))
+    assert request.body.topics is None
+    assert not request.body.allow_auto_topic_creation
 
 
 def test_produced_records_are_slices_of_the_frame() -> None:

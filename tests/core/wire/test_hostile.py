@@ -102,6 +102,7 @@ def test_a_varint_of_more_than_five_bytes_or_32_bits_is_refused(size: int, fille
                     read(data, 0)
 
 
+@settings(database=None)
 @given(st.integers(0, 2**32 - 1))
 def test_a_varint_comes_back(value: int) -> None:
     assert read_uvarint(uvarint(value), 0) == (value, len(uvarint(value)))
