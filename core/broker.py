@@ -7,6 +7,7 @@ Invariant: a call that is parked is answered, abandoned with its connection, or 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -216,7 +217,7 @@ class Broker:
         self._readers[self._tickets] = reader
         return ReadFor(self._tickets)
 
-    def forget_reads(self, tickets: dict[int, object]) -> None:
+    def forget_reads(self, tickets: Iterable[int]) -> None:
         """Nobody waits for these any more."""
         for ticket in tickets:
             self._readers.pop(ticket, None)

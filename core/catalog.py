@@ -10,6 +10,7 @@ from odradek.core.configs import BrokerConfig, TopicConfig, topic_config, with_d
 from odradek.core.coordinator import Coordinator
 from odradek.core.errors import ErrorCode
 from odradek.core.log.config import Durability, LogConfig
+from odradek.core.log.log import Log
 from odradek.core.log.store import log_name
 from odradek.core.machine import Out
 from odradek.core.quorum.image import BROKER_RESOURCE, TOPIC_RESOURCE, Image
@@ -106,7 +107,7 @@ class Catalog:
             return
         del broker.topics[topic.name]
         if topic.name == OFFSETS_TOPIC:
-            self._coordinator.closed(out)
+            self._coordinator.closed(now, out)
         for leader in topic.leaders:
             broker.remove_leader(leader)
             leader.fail(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, out)
@@ -136,8 +137,19 @@ class Catalog:
             return
         topic.configure(config, self._broker.limits)
         for leader in topic.leaders:
-            leader.log.configure(log_config(config, self._broker.config, topic.name), now)
+            self._configure_log(leader.log, log_config(config, self._broker.config, topic.name), now)
             leader.moved(out)
+
+    def _configure_log(self, log: Log, config: LogConfig, now: Now) -> None:
+        """Settings of one log.  What a weaker durability left unsynced is synced as the new one asks."""
+        log.configure(config, now)
+        if log.quarantined:
+            return
+        committer = self._broker.store.committer
+        if config.durability is Durability.SYNC and log.uncovered():
+            committer.dirty[log.name] = log
+        elif config.durability is Durability.INTERVAL and log.unsynced:
+            committer.flush_later(log, now)
 
     def config_of(self, name: str) -> TopicConfig:
         """The settings of a topic in force."""

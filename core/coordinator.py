@@ -51,6 +51,7 @@ class Host:
     __slots__ = (
         "_broker",
         "_config",
+        "_replay",
         "_seed",
         "drop_to",
         "held",
@@ -67,6 +68,7 @@ class Host:
         self._seed = seed
         self.leader = leader
         self.held: deque[Held] = deque()
+        self._replay: Replay | None = None
         self.shard = self._fresh_shard()
         self.loading = False
         self.restated_at = leader.log.size
@@ -78,9 +80,23 @@ class Host:
 
     def load(self, now: Now, out: Out) -> None:
         """Rebuild the shard from its log; it answers COORDINATOR_LOAD_IN_PROGRESS meanwhile."""
-        self.loading = True
+        self._resign(now, out)
         self.shard = self._fresh_shard()
-        Replay(self._broker, self.leader, self).go_on(now, out)
+        self._replay = Replay(self._broker, self.leader, self)
+        self._replay.go_on(now, out)
+
+    def _resign(self, now: Now, out: Out) -> None:
+        """The shard as it is serves no longer: whoever waits in it for a rebalance is told to look again."""
+        self.loading = True
+        self._broker.timers.cancel(self)
+        if self._replay is not None:
+            self._replay.stop()
+        step = ShardOut()
+        self.shard.resign(now, step)
+        out.effects.extend(step.notes)
+        for act in step.acts:
+            assert not isinstance(act, Appended), "a shard that resigns writes nothing"
+            self._tell(act.ticket, act.body, out)
 
     def replayed(self, record: Record, now: Now) -> None:
         """One record of the log (see `Sink`)."""
@@ -173,14 +189,14 @@ class Host:
         self.held.clear()
         self.held.extend(kept)
         self.drop_to = None
+        self.restated_at = min(self.restated_at, self.leader.log.size)
         for held in lost:
             self._tell(held.ticket, failed(held.body, ErrorCode.COORDINATOR_NOT_AVAILABLE), out)
         self.load(now, out)
 
-    def close(self, code: ErrorCode, out: Out) -> None:
+    def close(self, code: ErrorCode, now: Now, out: Out) -> None:
         """The partition is gone: nothing will be committed any more."""
-        self.loading = True
-        self._broker.timers.cancel(self)
+        self._resign(now, out)
         for held in list(self.held):
             self._tell(held.ticket, failed(held.body, code), out)
         self.held.clear()
@@ -238,10 +254,10 @@ class Coordinator:
             self.hosts.append(host)
             host.load(now, out)
 
-    def closed(self, out: Out) -> None:
+    def closed(self, now: Now, out: Out) -> None:
         """`__consumer_offsets` was deleted: every group goes with it."""
         for host in self.hosts:
-            host.close(ErrorCode.NOT_COORDINATOR, out)
+            host.close(ErrorCode.NOT_COORDINATOR, now, out)
         self.hosts.clear()
 
     def host_of(self, group: str) -> Host:

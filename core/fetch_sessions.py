@@ -61,6 +61,12 @@ class FetchSession:
                 else:
                     known.partition = partition
 
+    def served(self, key: Key) -> None:
+        """This partition got records: the next fetch begins with the others, so that none goes hungry (KIP-227)."""
+        wanted = self.wanted.pop(key, None)
+        if wanted is not None:
+            self.wanted[key] = wanted
+
 
 class FetchSessions:
     """All sessions of this broker: at most `slots`, with at most `partitions_total` partitions together."""

@@ -23,8 +23,8 @@ class Limits:
     decoded_bytes_factor: int = 8
     """Decoding may cost at most this many times the frame's bytes ..."""
 
-    decoded_bytes_floor: int = 64 * KIB
-    """... and this much is always granted, so that small frames are never refused for their overhead."""
+    decoded_bytes_floor: int = 4 * MIB
+    """... and this much is always granted: a fetch of 20,000 partitions is small on the wire and not in memory."""
 
     tags_per_field_set: int = 64
     """Tagged fields in one tag section (KIP-482 sets no bound; CVE-2026-111115 is why there is one)."""
@@ -36,7 +36,8 @@ class Limits:
     """Requests of one connection that wait for their answer before the node pauses reading from it."""
 
     queued_request_bytes: int = 256 * MIB
-    """Bytes of requests that wait for their answer, over all connections, before the node pauses their readers."""
+    """Bytes of requests that wait for their answer, with the objects made of them, over all connections, before the node
+    pauses their readers."""
 
     connections_max: int = 10_000
     """Open connections; one more is closed at once."""

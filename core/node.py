@@ -39,6 +39,9 @@ from odradek.core.types import MS, Instant, NodeId, Now, TopicPartition
 
 FIRST_EPOCH = 0
 
+IDLE_FOREVER_MS = 10**15
+"""What a negative `connections.max.idle.ms` means: a connection may be idle for ever."""
+
 
 class Stage(Enum):
     """Where a node is in its life."""
@@ -429,12 +432,13 @@ class Node:
 def bounded_by(limits: Limits, config: BrokerConfig) -> Limits:
     """The bounds in force: those of the code, narrowed by those Kafka's settings name."""
     queued = config.queued_max_request_bytes
+    idle = config.connections_max_idle_ms
     return attrs.evolve(
         limits,
         frame_bytes_max=min(limits.frame_bytes_max, config.socket_request_max_bytes),
         connections_max=min(limits.connections_max, config.max_connections),
         connections_per_host=min(limits.connections_per_host, config.max_connections_per_ip),
-        idle_ms_max=config.connections_max_idle_ms,
+        idle_ms_max=max(1, idle) if idle >= 0 else IDLE_FOREVER_MS,
         queued_request_bytes=min(limits.queued_request_bytes, queued) if queued > 0 else limits.queued_request_bytes,
         fetch_bytes_max=min(limits.fetch_bytes_max, config.fetch_max_bytes),
     )

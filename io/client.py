@@ -178,7 +178,7 @@ class Client:
     # -- trying again
 
     def persist(self, act: Callable[[], T], *, passing: Iterable[ErrorCode] | None = None) -> T:
-        """Do `act` until it works, its error will not pass, or the time is up.  What was known is asked anew in between.
+        """Do `act` until it works, its error will not pass, or the time is up.  In between, what was known is forgotten.
 
         `passing` narrows the error codes that are tried again.
         """
@@ -271,4 +271,5 @@ def _topic(answer: Any) -> Topic:
         for p in answer.partitions
     ]
     partitions.sort()
-    return Topic(answer.name or "", answer.topic_id or NO_TOPIC_ID, answer.is_internal, tuple(partitions), answer.error_code)
+    topic_id = answer.topic_id or NO_TOPIC_ID
+    return Topic(answer.name or "", topic_id, answer.is_internal, tuple(partitions), answer.error_code)

@@ -46,6 +46,9 @@ PASSING = (ErrorCode.NOT_CONTROLLER, ErrorCode.THROTTLING_QUOTA_EXCEEDED)
 
 Outcomes = dict[str, ServerError | None]
 
+Eligible = dict[tuple[str, int], tuple[Sequence[int], Sequence[int]]]
+"""(topic, partition) -> (eligible leader replicas, last known ones)."""
+
 
 class Setting(NamedTuple):
     """One setting of a topic.  `value` is None for a sensitive one; `default`: nobody set it."""
@@ -155,10 +158,10 @@ def topic_configs(client: Client, names: Iterable[str]) -> dict[str, list[Settin
     return client.persist(act, passing=PASSING) if resources else {}
 
 
-def eligible_replicas(client: Client, names: Sequence[str]) -> dict[tuple[str, int], tuple[Sequence[int], Sequence[int]]]:
-    """(eligible leader replicas, last known ones) of each partition (KIP-966); empty where the broker has no such thing."""
+def eligible_replicas(client: Client, names: Sequence[str]) -> Eligible:
+    """The eligible leader replicas of each partition (KIP-966); empty where the broker knows no such thing."""
     link = client.any()
-    found: dict[tuple[str, int], tuple[Sequence[int], Sequence[int]]] = {}
+    found: Eligible = {}
     if not names or not link.has(DESCRIBE_TOPIC_PARTITIONS):
         return found
     from odradek.core.wire.metadata import (  # noqa: PLC0415 - only describe needs them

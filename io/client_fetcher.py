@@ -171,7 +171,7 @@ class Fetcher:
         if at >= first:
             last = offsets_at(self._client, {place: LATEST})[place]
             if at > last:
-                raise ClientError(f"offset {at} is beyond the end of {place}, which is {last}: use an offset up to that")
+                raise ClientError(f"offset {at} is beyond the end of {place}, which is {last}: use that at most")
             return
         self.skipped.append(f"{place} begins at offset {first} now: records from {at} on are gone")
         self.positions[place] = first

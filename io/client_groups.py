@@ -27,7 +27,7 @@ from odradek.io.client_link import Link
 
 OFFSET_FETCH = 9
 BY_NAME = 9
-"""The last version of OffsetCommit and OffsetFetch with names of topics: offsets may be kept for topics that are gone."""
+"""The last version of OffsetCommit and OffsetFetch with topics' names: offsets may be kept for topics that are gone."""
 
 CONSUMER_GROUP_DESCRIBE = 69
 DEAD = "Dead"
@@ -81,7 +81,7 @@ def _listed_by(client: Client, node: int) -> tuple[Any, ...]:
 
 
 def describe_group(client: Client, name: str) -> Group:
-    """A group with its members, of the classic or the newer kind (KIP-848).  Raises `ServerError` where there is none."""
+    """A group with its members, classic or newer (KIP-848).  Raises `ServerError` where there is none."""
 
     def act() -> Group:
         link = client.coordinator(name)

@@ -1,7 +1,7 @@
 """Writing records: batches, one at a time in flight to each partition, so that order holds and nothing is doubled.
 
 Knows: Produce, producer ids, Kafka's partitioner.  Does not know: where records come from.
-Invariant: the batches of a partition are written in the order they were made, and with a producer id none of them twice.
+Invariant: the batches of a partition are written in the order they were made; with a producer id, none of them twice.
 """
 
 from collections import deque

@@ -148,7 +148,8 @@ class Disk:
             return
         try:
             self._settled(effect.file)
-            file = self.files.remove(effect.file)
+            above = parents(effect.file)[0]
+            file = self.files.remove(effect.file, keep=any(parents(name)[0] == above for name in self.replacing))
         except OSError as error:
             self._failed(effect.then, error)
             return

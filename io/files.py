@@ -144,9 +144,12 @@ class Files:
         for directory, count in directories:
             self.synced[directory] = max(count, self.synced.get(directory, 0))
 
-    def remove(self, name: FileName) -> OpenFile | None:
-        """Unlink the file, and its directory when that leaves it empty.  Returns the file, pinned for the caller, if
-        it was there: whoever closes the last descriptor pays for freeing the blocks."""
+    def remove(self, name: FileName, keep: bool) -> OpenFile | None:
+        """Unlink the file, and its directory when that leaves it empty and nobody is about to write there (`keep`).
+
+        Returns the file, pinned for the caller, if it was there: whoever closes the last descriptor pays for freeing
+        the blocks.
+        """
         file = self.existing(name)
         if file is None:
             return None
@@ -158,7 +161,7 @@ class Files:
             os.close(directory)
         self.changed_entry(above)
         del self.table[name]
-        if above:
+        if above and not keep:
             self._remove_directory(above)
         return file
 

@@ -311,9 +311,9 @@ class Network:
         self.starving.pop(conn, None)
         self.resumed.pop(conn, None)
         conn.backlog.clear()
-        conn.sock.close()
         self.events.append(Closed(conn.id))
         self.tell("connection closed", level=level, conn=conn.id, peer=f"{host}:{conn.peer[1]}", why=why)
+        conn.sock.close()
 
     # Time --------------------------------------------------------------------------------------------------------
 

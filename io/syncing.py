@@ -174,7 +174,7 @@ class Syncer:
             done[path] = None
             try:
                 fd = self.files.open_directory(path)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 continue  # It was removed since; the directory above it tells.
             except OSError:
                 self.health.dead = True

@@ -98,10 +98,24 @@ class RealDisk:
 
 
 @pytest.fixture(params=[RealDisk], ids=["real"])
-def disk(request, tmp_path, monkeypatch):
-    opened = request.param(str(tmp_path), monkeypatch)
-    yield opened
-    opened.close()
+def disks(request, tmp_path, monkeypatch):
+    """Makes empty disks; each is closed at the end of the test."""
+    opened = []
+
+    def make():
+        root = tmp_path / str(len(opened))
+        root.mkdir()
+        opened.append(request.param(str(root), monkeypatch))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def disk(disks):
+    return disks()
 
 
 def contents(disk, *files):
@@ -303,6 +317,23 @@ def test_replaces_of_one_file_happen_in_order(disk):
     assert contents(disk, "d/f") == [b"z"]
 
 
+def test_a_directory_about_to_get_a_file_again_is_not_removed_with_its_last_one(disk):
+    disk.perform(Append("d/a", (b"x",), 1))
+
+    came = disk.perform(Replace("d/b", b"y", 2), Remove("d/a", 3))
+
+    assert sorted(came, key=lambda event: event.then) == [Done(2), Done(3)]
+    assert contents(disk, "d/b") == [b"y"]
+
+
+def test_a_file_in_the_place_of_a_directory_just_removed_does_not_fail_the_sync_of_what_was_there(disk):
+    disk.perform(Append("t/0", (b"x",), 1))
+
+    came = disk.perform(Sync("t/0", 2), Remove("t/0", 3), Append("t", (b"y",), 4), Sync("t", 5))
+
+    assert sorted(came, key=lambda event: event.then) == [Done(then) for then in (2, 3, 4, 5)]
+
+
 def test_more_chunks_than_one_call_takes_are_written_whole_and_in_order(disk):
     chunks = tuple(n.to_bytes(2, "big") for n in range(3000))
 
@@ -354,8 +385,8 @@ def expected(model, effect):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(OPERATIONS, max_size=12), max_size=6), st.booleans())
-def test_any_sequence_of_effects_does_what_a_dictionary_of_files_would(disk, batches, killed):
-    disk.perform(*(Remove(file, None) for file, _ in disk.perform(List(0))[0].value))
+def test_any_sequence_of_effects_does_what_a_dictionary_of_files_would(disks, batches, killed):
+    disk = disks()
     model: dict[str, bytes] = {}
     for batch in batches:
         effects = [effect._replace(then=n) for n, effect in enumerate(batch)]

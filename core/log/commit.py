@@ -10,13 +10,13 @@ from __future__ import annotations
 from random import Random
 from typing import Final, NamedTuple
 
-from odradek.core.effects import Append, Remove, Replace, Sync, Truncate
+from odradek.core.effects import Append, Effect, Remove, Replace, Sync, Truncate
 from odradek.core.limits import MIB, Limits
 from odradek.core.log import journal, state
 from odradek.core.log.config import Durability
 from odradek.core.log.facts import DirectoryClosed, DirectoryFailed
 from odradek.core.log.journal import Entry
-from odradek.core.log.log import Appended, Dropped, Log, Rolled, Stored
+from odradek.core.log.log import Appended, Dropped, Log, Removed, Rolled, Stored
 from odradek.core.log.marker import MARKER, clean_marker
 from odradek.core.log.segment import Mark, Segment, index_file, log_file
 from odradek.core.machine import Out
@@ -111,12 +111,13 @@ class Checkpoint:
 
 
 class Doomed(NamedTuple):
-    """Files to remove once the journal says durably that they are gone, and not before `due`."""
+    """What happens to files once the journal durably says so, and not before `due`."""
 
     sequence: int
     due: Instant
     name: str
-    files: tuple[FileName, ...]
+    effects: tuple[Effect, ...]
+    cutting: bool = False
 
 
 class Committer:
@@ -138,6 +139,7 @@ class Committer:
         "logs",
         "pending",
         "refusal",
+        "removing",
         "reserve_held",
         "retry_due",
         "rng",
@@ -151,6 +153,7 @@ class Committer:
         "synced_sequence",
         "uncut",
         "unsaid",
+        "urgent",
     )
 
     def __init__(self, limits: Limits, rng: Random) -> None:
@@ -170,6 +173,10 @@ class Committer:
         self.journal_size = 0
         self.sequence = 0
         self.synced_sequence = 0
+        self.removing = 0
+        """Removals of segments in flight."""
+        self.urgent = False
+        """The next frame must not wait."""
         self.stalled: dict[str, Log] = {}
         """Logs that were synced while a cut of theirs was not on record: the disk was too full for it."""
         self.pending: list[Entry] = []
@@ -218,7 +225,7 @@ class Committer:
         for segment in segments:
             self.pending.append(Entry(journal.GONE, log.name, segment.base, 0, b""))
             files = (segment.file, index_file(log.name, segment.base))
-            self.doomed.append(Doomed(0, due, log.name, files))
+            self.doomed.append(Doomed(0, due, log.name, _removals(files)))
         self._lazily(now)
 
     def started(self, log: Log, now: Now) -> None:
@@ -240,8 +247,13 @@ class Committer:
         self.stalled.pop(name, None)
         self.pending = [entry for entry in self.pending if entry.name != name]
         self.pending.append(Entry(journal.DROP, name, 0, 0, b""))
-        self.doomed.append(Doomed(0, now.mono, name, files))
+        self.doomed.append(Doomed(0, now.mono, name, _removals(files)))
         self._lazily(now)
+
+    def defer(self, log: Log, effects: list[Effect], now: Now) -> None:
+        """A truncation below what was proven durable: the journal must say so first, or it would look like loss."""
+        self.doomed.append(Doomed(0, now.mono, log.name, tuple(effects), True))
+        self.urgent = True
 
     def _lazily(self, now: Now) -> None:
         if self.lazy_due is None:
@@ -273,12 +285,21 @@ class Committer:
             self.synced_sequence = token.sequence
             self._cuts_are_durable(token.sequence)
             self._bury(now, out)
-        checkpoint = self.checkpoint
-        if checkpoint is not None and 0 < checkpoint.proven_by <= self.synced_sequence:
-            for file in checkpoint.old:
-                out.do(Remove(file, Dropped("", file)))
-            self.checkpoint = None
+        self._end_checkpoint(out)
         self._round_part(token.round, now, out)
+
+    def removed(self, out: Out) -> None:
+        """A file is gone for good: the journal need not remember it."""
+        self.removing -= 1
+        self._end_checkpoint(out)
+
+    def _end_checkpoint(self, out: Out) -> None:
+        checkpoint = self.checkpoint
+        if checkpoint is None or not 0 < checkpoint.proven_by <= self.synced_sequence or self.removing:
+            return
+        for file in checkpoint.old:
+            out.do(Remove(file, Dropped("", file)))
+        self.checkpoint = None
 
     def _cuts_are_durable(self, sequence: int) -> None:
         """What waited for a cut to be on record may be committed now."""
@@ -313,8 +334,11 @@ class Committer:
 
     def settle(self, now: Now, out: Out) -> None:
         """Begin a round when one is due.  To be called once at the end of each step; cheap when nothing is."""
-        if self.dirty and self.round is None and (not self.refusal or self.closing):
-            self._begin_round(now, out)
+        if not self.refusal or self.closing:
+            if self.dirty and self.round is None:
+                self._begin_round(now, out)
+            if self.urgent:
+                self._write_lazy(out)
         if self.closing:
             self._close_further(now, out)
 
@@ -423,9 +447,10 @@ class Committer:
     def _put_frame(self, entries: list[Entry], round_number: int, out: Out) -> None:
         """One frame and the sync of it: what is pending first, then certificates, then `entries`."""
         self.lazy_due = None
+        self.urgent = False
         self.sequence += 1
         sequence = self.sequence
-        said = [*self.pending, *self._certify()]
+        said = [*self.pending, *self._restate(), *self._certify()]
         self.pending = []
         self.said[sequence] = said + [entry for entry in entries if entry.kind != journal.RANGE]
         if self.checkpoint is not None and self.checkpoint.proven_by == NEXT_FRAME:
@@ -439,6 +464,13 @@ class Committer:
         out.do(Append(file, packed.chunks, FrameWritten(self.journal_id, self.journal_size, sequence, round_number)))
         out.do(Sync(file, FrameSynced(self.journal_id, sequence, round_number), behind=round_number == 0))
         self.journal_size += packed.size
+
+    def _restate(self) -> list[Entry]:
+        """A cut made the journal's picture of a log void: here is a new one, with producers that the log forgot."""
+        logs = [self.logs[name] for name, at in self.uncut.items() if at == 0 and name in self.logs]
+        return [
+            Entry(journal.STATE, log.name, 0, 0, state.encode(state.of(log))) for log in logs if not log.quarantined
+        ]
 
     def _certify(self) -> list[Entry]:
         entries = []
@@ -459,8 +491,12 @@ class Committer:
             if not 0 < doomed.sequence <= self.synced_sequence or doomed.due > now.mono:
                 left.append(doomed)
                 continue
-            for file in doomed.files:
-                out.do(Remove(file, Dropped(doomed.name, file)))
+            for effect in doomed.effects:
+                out.do(effect)
+                self.removing += isinstance(effect, Remove) and type(effect.then) is Removed
+            log = self.logs.get(doomed.name)
+            if doomed.cutting and log is not None:
+                log.cutting -= 1
         self.doomed = left
 
     # Time ----------------------------------------------------------------------------------------------------------
@@ -619,6 +655,10 @@ class Committer:
         """The marker is durable; or there is none, because only the journal can tell of a quarantine."""
         self.closing = ""
         out.tell(DirectoryClosed())
+
+
+def _removals(files: tuple[FileName, ...]) -> tuple[Effect, ...]:
+    return tuple(Remove(file, Removed(file)) for file in files)
 
 
 def _held(log: Log) -> Entry:

@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from random import Random
 from typing import Final, NamedTuple, Protocol
 
-from odradek.core.effects import Append, Remove, Replace, Sync, Truncate
+from odradek.core.effects import Append, Effect, Remove, Replace, Sync, Truncate
 from odradek.core.errors import ErrorCode, Refused
 from odradek.core.limits import Limits
 from odradek.core.log import producers as producer_rules
@@ -84,6 +84,12 @@ class Dropped(NamedTuple):
     file: FileName
 
 
+class Removed(NamedTuple):
+    """Token of a `Remove` that the journal must remember until it is done."""
+
+    file: FileName
+
+
 class Ledger(Protocol):
     """What a log needs of the data directory it lives in: see `commit.Committer`."""
 
@@ -91,12 +97,14 @@ class Ledger(Protocol):
     rng: Random
     refusal: str
     full: bool
+    removing: int
 
     def cut(self, log: Log, base: Offset, position: int) -> None: ...
     def gone(self, log: Log, base: Offset) -> None: ...
     def fresh(self, log: Log) -> None: ...
     def quarantined(self, log: Log) -> None: ...
     def doom(self, log: Log, segments: list[Segment], now: Now) -> None: ...
+    def defer(self, log: Log, effects: list[Effect], now: Now) -> None: ...
     def started(self, log: Log, now: Now) -> None: ...
     def flush_later(self, log: Log, now: Now) -> None: ...
 
@@ -110,6 +118,7 @@ class Log:
         "bases",
         "config",
         "covered_base",
+        "cutting",
         "durable",
         "end",
         "epochs",
@@ -154,6 +163,8 @@ class Log:
         self.active: Segment | None = None
         self.asked = Mark(0, start, 0, 0)
         """Where the active segment ends once every append is done."""
+        self.cutting = 0
+        """Truncations that wait for the journal: nothing is appended meanwhile."""
         self.lagging = False
         """An append to a closed segment is not done."""
         self.jitter_ms = 0
@@ -189,8 +200,8 @@ class Log:
         `producers.check` refuses.
         """
         ledger = self.ledger
-        if self.quarantined or ledger.refusal or (ledger.full and not self.config.system):
-            raise Refused(ErrorCode.KAFKA_STORAGE_ERROR, self.quarantined or ledger.refusal or "the disk is full")
+        if self.quarantined or ledger.refusal or self.cutting or (ledger.full and not self.config.system):
+            raise self._refusal()
         config = self.config
         total = len(buffer)
         if total > config.segment_bytes:
@@ -238,6 +249,10 @@ class Log:
         self.asked = mark = Mark(position + total, offset, position + total - size, header[4])
         out.effects.append(Append(segment.file, (buffer,), Appended(self.name, self.generation, segment.base, mark)))
         return AppendInfo(first, offset - 1, append_time)
+
+    def _refusal(self) -> Refused:
+        why = self.quarantined or self.ledger.refusal or ("a cut is pending" if self.cutting else "the disk is full")
+        return Refused(ErrorCode.KAFKA_STORAGE_ERROR, why)
 
     def begin_epoch(self, epoch: int) -> None:
         """A new leader epoch begins at the log's end."""
@@ -478,15 +493,28 @@ class Log:
         assert kept < 0 or cut is not None, ("locate the offset first", to)
 
         self.generation += 1
+        effects: list[Effect] = []
+        proven = any(segment.covered > 0 for segment in self.segments[kept + 1 :])
         for segment in self.segments[kept + 1 :]:
-            self._drop_files(segment, out)
+            self._drop_files(segment, effects)
         del self.segments[kept + 1 :], self.bases[kept + 1 :]
         self.active = self.segments[-1] if self.segments else None
         if self.active is not None and cut is not None:
-            self._cut_segment(self.active, cut[0], cut[1], out)
+            proven = proven or cut[0] < self.active.covered
+            self._cut_segment(self.active, cut[0], cut[1], effects)
             to = cut[1]
         self.windows.clear()
         self._ends_at(to)
+        self._emit_cut(effects, proven, now, out)
+
+    def _emit_cut(self, effects: list[Effect], proven: bool, now: Now, out: Out) -> None:
+        """Cut the files: at once when nothing of it was ever proven durable, else when the journal tells of the cut."""
+        if proven:
+            self.cutting += 1
+            self.ledger.defer(self, effects, now)
+        else:
+            self.ledger.removing += sum(type(effect) is Remove for effect in effects)
+            out.effects.extend(effects)
 
     def truncate_fully(self, start: Offset, now: Now, out: Out) -> None:
         """Drop everything; the log is empty and begins at `start`.  Ends a quarantine."""
@@ -494,8 +522,9 @@ class Log:
         self.lagging = False
         self.quarantined = ""
         self.ledger.fresh(self)
+        effects: list[Effect] = []
         for segment in self.segments:
-            self._drop_files(segment, out)
+            self._drop_files(segment, effects)
         self.segments.clear()
         self.bases.clear()
         self.windows.clear()
@@ -505,6 +534,8 @@ class Log:
         self.start = self.end = self.written = self.durable = self.covered_base = start
         self.asked = Mark(0, start, 0, 0)
         self.ledger.started(self, now)
+        if effects:
+            self._emit_cut(effects, True, now, out)
 
     def _ends_at(self, to: Offset) -> None:
         self.end = to
@@ -519,7 +550,7 @@ class Log:
             # Too far back: what retries look like is known again when their producers write again (KIP-360).
             self.producers.clear(to)
 
-    def _cut_segment(self, segment: Segment, position: int, to: Offset, out: Out) -> None:
+    def _cut_segment(self, segment: Segment, position: int, to: Offset, effects: list[Effect]) -> None:
         if position >= segment.size:
             return
         segment.size = position
@@ -538,21 +569,23 @@ class Log:
         bare = Mark(position, to, position, 0)
         if segment.written.position > position:
             segment.written = bare
-        if segment.durable.position > position:
-            segment.durable = bare
-        out.do(Truncate(segment.file, position, Dropped(self.name, segment.file)))
+        # Until it is synced again the platter may hold what was cut off.
+        segment.durable = Mark(0, segment.base, 0, 0)
+        effects.append(Truncate(segment.file, position, Dropped(self.name, segment.file)))
+        token = Rolled(self.name, self.generation, segment.base, segment.written)
+        effects.append(Sync(segment.file, token, behind=True))
         if segment.index_stored:
-            self._remove(index_file(self.name, segment.base), out)
+            self._remove(index_file(self.name, segment.base), effects)
             segment.index_stored = False
 
-    def _drop_files(self, segment: Segment, out: Out) -> None:
+    def _drop_files(self, segment: Segment, effects: list[Effect]) -> None:
         self.ledger.gone(self, segment.base)
-        self._remove(segment.file, out)
+        self._remove(segment.file, effects)
         if segment.index_stored:
-            self._remove(index_file(self.name, segment.base), out)
+            self._remove(index_file(self.name, segment.base), effects)
 
-    def _remove(self, file: FileName, out: Out) -> None:
-        out.do(Remove(file, Dropped(self.name, file)))
+    def _remove(self, file: FileName, effects: list[Effect]) -> None:
+        effects.append(Remove(file, Removed(file)))
 
     # Retention ---------------------------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ LogOpening = Generator[list[Effect], Values, Log]
 class Directory:
     """What was found on the disk, and what the last life said about it."""
 
-    __slots__ = ("clean", "files", "journal_id", "journals", "lost", "pictures")
+    __slots__ = ("clean", "files", "journal_id", "journals", "lost", "pictures", "rotten")
 
     def __init__(self, files: dict[FileName, int]) -> None:
         self.files = files
@@ -61,8 +61,15 @@ class Directory:
         self.pictures = Pictures()
         self.journals: list[FileName] = []
         self.journal_id = 0
+        self.rotten = False
+        """Frames of a journal are missing."""
         self.lost: dict[str, str] = {}
         """Logs whose journaled bytes cannot be put back, and why."""
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the journals tell where each log starts."""
+        return self.clean is not None or (bool(self.journals) and not self.rotten)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -151,6 +158,7 @@ def _read_journal(directory: Directory, file: FileName, limits: Limits, out: Out
     parsed = journal.parse(data, int(match[2], 16))
     directory.pictures.fold(parsed.entries)
     if parsed.rotten:
+        directory.rotten = True
         out.note("rot inside the commit journal: frames are missing", file=file)
     elif parsed.torn:
         out.note("torn frame at the end of the commit journal dropped", file=file, at=parsed.end)
@@ -311,7 +319,9 @@ class Scanner:
     def run(self, bases: list[Offset]) -> LogOpening:
         """The log, recovered."""
         known = self._newest_usable_state()
-        start = max(self.picture.start, bases[0]) if bases else self.picture.start
+        start = self.picture.start
+        if bases and not self.directory.remembers:
+            start = max(start, bases[0])
         if known is not None:
             here = tuple(pair for pair in known.segments if pair[0].base in bases)
             self.log = log = _restored(
@@ -322,7 +332,8 @@ class Scanner:
                 self._distrust(segment)
         else:
             self.log = log = Log(self.name, self.config, self.ledger, self.now, start)
-            log.end = log.written = bases[0] if bases else start
+            # Older bases than the start: the segment that holds it is kept whole.
+            log.end = log.written = min(bases[0], start) if bases else start
         self.durable_end = log.end
         log.producers.clear_undo(log.end)
         why = self.directory.lost.get(self.name) or self._shortened()
@@ -397,7 +408,7 @@ class Scanner:
         size = self.directory.files[file]
         why = ""
         if segment is None:
-            if base != log.end and (base < log.end or not self._is_proven(base, 0)):
+            if base < log.end or (base > max(log.end, log.start) and not self._is_proven(base, 0)):
                 why = f"it begins at {base}, the log ends at {log.end}"
             segment = Segment(self.name, base, self.now.wall)
             if not why:
@@ -457,7 +468,8 @@ class Scanner:
         """Offsets ascend; beyond the durable boundary without a hole, so that no append is missing in between."""
         end = self.log.end
         position = segment.size + header.size
-        if header.base_offset < end or (header.base_offset > end and not self._is_proven(segment.base, position - 1)):
+        hole = header.base_offset > max(end, self.log.start)
+        if header.base_offset < end or (hole and not self._is_proven(segment.base, position - 1)):
             return f"a batch at offset {header.base_offset}, {end} was expected"
         return ""
 

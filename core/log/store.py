@@ -26,7 +26,7 @@ from odradek.core.log.commit import (
 )
 from odradek.core.log.config import Durability, LogConfig
 from odradek.core.log.facts import DirectoryOpened, DirectoryReady, LogOpened
-from odradek.core.log.log import Appended, Dropped, Log, Rolled, Stored
+from odradek.core.log.log import Appended, Dropped, Log, Removed, Rolled, Stored
 from odradek.core.log.recovery import FILE_NAME, Directory, Fault, Unrecoverable, Values, open_directory, open_log
 from odradek.core.log.replay import Pictures
 from odradek.core.machine import Out
@@ -51,6 +51,7 @@ TOKENS: Final = frozenset(
         FrameSynced,
         FrameWritten,
         MarkerWritten,
+        Removed,
         ReserveTaken,
         BootStep,
     }
@@ -251,7 +252,7 @@ class Store:
     def settle(self, now: Now, out: Out) -> None:
         """Once at the end of each step (or of a batch of steps): begin a commit round if one is due."""
         committer = self.committer
-        if committer.dirty or committer.closing:
+        if committer.dirty or committer.closing or committer.urgent:
             committer.settle(now, out)
 
     def close(self, now: Now, out: Out) -> None:
@@ -277,6 +278,8 @@ class Store:
             committer.rolled(token, now, out)
         elif type(token) is FlushedBehind:
             committer.flushed(token, now, out)
+        elif type(token) is Removed:
+            committer.removed(out)
         elif type(token) is ReserveTaken:
             committer.reserve_taken(out)
         elif type(token) is MarkerWritten:

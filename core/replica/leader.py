@@ -29,11 +29,11 @@ class Waiter(Protocol):
 
 
 class Wait(NamedTuple):
-    """`waiter` wants everything below `upto`; `index` is its own name for this wish."""
+    """`waiter` wants everything below `upto`; `number` is its own name for this wish."""
 
     upto: Offset
     waiter: Waiter
-    index: int
+    number: int
 
 
 class Listener(Protocol):
@@ -99,12 +99,12 @@ class Leader:
         high = log.acked_end
         while self.for_written and self.for_written[0].upto <= log.written:
             wait = self.for_written.popleft()
-            wait.waiter.reached(wait.index, out)
+            wait.waiter.reached(wait.number, out)
         if high > self.high:
             self.high = high
             while self.for_high and self.for_high[0].upto <= high:
                 wait = self.for_high.popleft()
-                wait.waiter.reached(wait.index, out)
+                wait.waiter.reached(wait.number, out)
             if self.tells:
                 out.facts.append(HighMoved(self.partition, high))
             if self.listeners:
@@ -123,11 +123,11 @@ class Leader:
         log = self.log
         if acks == 1:
             if wait.upto <= log.written:
-                wait.waiter.reached(wait.index, out)
+                wait.waiter.reached(wait.number, out)
             else:
                 self.for_written.append(wait)
         elif wait.upto <= self.high:
-            wait.waiter.reached(wait.index, out)
+            wait.waiter.reached(wait.number, out)
         else:
             self.for_high.append(wait)
 
@@ -148,7 +148,7 @@ class Leader:
             queue.clear()
             queue.extend(kept)
             for wait in lost:
-                wait.waiter.lost(wait.index, code, out)
+                wait.waiter.lost(wait.number, code, out)
 
     def check(self, client_epoch: int) -> None:
         """Refuse a client that works from other metadata than ours (KIP-320)."""

@@ -79,7 +79,7 @@ def advertise(broker: Broker) -> None:
 def receive(broker: Broker, session: Session, frame: memoryview, now: Now, out: Out) -> None:
     """Serve one frame, or close the connection it came on."""
     try:
-        key, version, correlation_id, client_id, body = decode_request(frame, broker.limits)
+        key, version, correlation_id, client_id, body, size = decode_request(frame, broker.limits)
     except UnsupportedApi as asked:
         _unserved(broker, session, asked.api_key, asked.api_version, asked.correlation_id, len(frame), now, out)
         return
@@ -91,7 +91,7 @@ def receive(broker: Broker, session: Session, frame: memoryview, now: Now, out: 
     if handler is None:
         _unserved(broker, session, key, version, correlation_id, len(frame), now, out)
         return
-    call = Call(session, key, version, correlation_id, client_id, body, len(frame), now.mono)
+    call = Call(session, key, version, correlation_id, client_id, body, size, now.mono)
     session.begin(call, out)
     handler(broker, call, now, out)
 

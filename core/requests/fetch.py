@@ -110,8 +110,10 @@ class Fetching:
         data.high_watermark = data.last_stable_offset = leader.high
         data.log_start_offset = log.start
         self.leaders[leader.partition] = wanted
-        if partition.last_fetched_epoch >= 0:
+        if partition.last_fetched_epoch >= 0 and partition.fetch_offset >= log.start:
             epoch, end = leader.end_of_epoch(partition.last_fetched_epoch)
+            if epoch < 0:
+                raise Refused(ErrorCode.OFFSET_OUT_OF_RANGE)
             if epoch < partition.last_fetched_epoch or end < partition.fetch_offset:
                 data.diverging_epoch = EpochEndOffset(epoch=epoch, end_offset=end)
                 return 0
@@ -233,8 +235,11 @@ class Fetching:
         self.broker.unpark(self.call)
         topics: dict[tuple[str, bytes], list[PartitionData]] = {}
         for key, wanted, data in results:
-            if self.session.id and not self._news(wanted, data):
-                continue
+            if self.session.id:
+                if not self._news(wanted, data):
+                    continue
+                if data.records != NO_RECORDS:
+                    self.session.served(key)
             topics.setdefault((key[0], key[1]), []).append(data)
         responses = tuple(
             FetchableTopicResponse(topic=name, topic_id=topic_id, partitions=tuple(partitions))

@@ -104,7 +104,7 @@ class Looking:
     def abandon(self, out: Out) -> None:
         """The client has gone."""
         if self.reading is not None:
-            self.broker.forget_reads({self.reading[0]: None})
+            self.broker.forget_reads((self.reading[0],))
         self.lookups.clear()
 
 

@@ -132,7 +132,9 @@ def _append(
             f"{len(leader.isr)} replicas in sync, min.insync.replicas is {topic.config.min_insync_replicas}",
         )
     rules = topic.rules if call.version >= 7 else topic.rules_before_zstd
-    accepted = accept(data.records if data.records is not None else b"", rules, now.wall)
+    records = data.records
+    assert not isinstance(records, tuple), "decoded records are one slice of their frame"
+    accepted = accept(records if records is not None else b"", rules, now.wall)
     if accepted.header.is_transactional:
         raise Refused(ErrorCode.INVALID_TXN_STATE, "transactions are not served")
 

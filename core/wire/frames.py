@@ -45,13 +45,17 @@ class UnsupportedApi(Exception):
 
 
 class Request(NamedTuple):
-    """One decoded request.  `body` is an instance of the API's request class; records in it are slices of the frame."""
+    """One decoded request.  `body` is an instance of the API's request class; records in it are slices of the frame.
+
+    `size` is what it holds while it is served: the bytes of its frame, and of the objects made of it.
+    """
 
     api_key: int
     api_version: int
     correlation_id: int
     client_id: str | None
     body: Any
+    size: int
 
 
 class _Way(NamedTuple):
@@ -112,6 +116,7 @@ def decode_request(frame: memoryview, limits: Limits = DEFAULT_LIMITS) -> Reques
             raise UnsupportedApi(key, version, correlation_id)
         way = _request_way(key, version)
     budget = budget_of(limits, end)
+    granted = budget.left
     client_id: str | None = None
     pos = 10
     if size != -1:
@@ -124,7 +129,7 @@ def decode_request(frame: memoryview, limits: Limits = DEFAULT_LIMITS) -> Reques
         else:
             pos += 1
     body, pos = way.decode(frame, pos, end, budget)
-    return Request(key, version, correlation_id, client_id, body)
+    return Request(key, version, correlation_id, client_id, body, end + granted - budget.left)
 
 
 def _client_id(frame: memoryview, size: int, end: int) -> tuple[str, int]:

@@ -147,7 +147,8 @@ def positions_of(connected: Client, order: Order, places: Sequence[Place]) -> di
         late = [place for place, offset in found.items() if offset < 0]
         return {**found, **offsets_at(connected, dict.fromkeys(late, LATEST), committed=order.committed)}
     first = offsets_at(connected, dict.fromkeys(places, EARLIEST)) if begin.kind != END else {}
-    last = offsets_at(connected, dict.fromkeys(places, LATEST), committed=order.committed) if begin.kind != START else {}
+    ends = dict.fromkeys(places, LATEST)
+    last = offsets_at(connected, ends, committed=order.committed) if begin.kind != START else {}
     return {place: resolved(begin, first.get(place, 0), last.get(place, 0)) for place in places}
 
 
@@ -224,6 +225,6 @@ def _parser() -> Parser:
     add("--json", action="store_true", help="the same as -o json")
     add("--null", default="", metavar="TEXT", help="print this for a key or value that is null ('')")
     add("--isolation", choices=ISOLATION, default=ISOLATION[0], help="whether open and aborted transactions are read")
-    add("-X", dest="setting", action="append", default=[], metavar="K=V", help="isolation.level=read_committed, as kcat has it")
+    add("-X", dest="setting", action="append", default=[], metavar="K=V", help="isolation.level=read_committed")
     reaching(parser)
     return parser

@@ -1,6 +1,7 @@
 """The little language of `-f`: text with `%` fields and backslash escapes, as kcat and rpk have it.
 
-Knows: how a format is spelt, and how a record is printed with one.  Does not know: how input is read with one (`reading`).
+Knows: how a format is spelt, and how a record is printed with one.  Does not know: how input is
+read with one (`reading`).
 Invariant: text outside of fields is printed byte for byte.
 """
 
@@ -29,6 +30,11 @@ FIELDS = {
 ALIASES = {"s": "v", "S": "V", "d": "T"}
 BLOBS = "kv"
 ENCODINGS = ("hex", "base64")
+SPELLINGS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    "hex": lambda blob: blob.hex().encode(),
+    "base64": b64encode,
+}
 ESCAPES = {"n": b"\n", "t": b"\t", "r": b"\r", "0": b"\0", "\\": b"\\", "e": b"\x1b"}
 
 HELP = "\n".join(
@@ -90,7 +96,8 @@ def literal(text: str) -> bytes:
 def _field(text: str, at: int) -> tuple[Field, int]:
     letter = text[at + 1 : at + 2]
     if letter not in FIELDS or not letter:
-        raise BadFormat(f"%{letter} is no field of a format: use %% for a percent sign, or one of " + " ".join("%" + f for f in FIELDS))
+        known = " ".join([f"%{name}" for name in FIELDS])
+        raise BadFormat(f"%{letter} is no field of a format: use %% for a percent sign, or one of {known}")
     letter = ALIASES.get(letter, letter)
     at += 2
     if text[at : at + 1] != "{":
@@ -112,7 +119,8 @@ def _escape(text: str, at: int) -> tuple[bytes, int]:
             pass
         raise BadFormat("\\x wants two hexadecimal digits")
     if letter not in ESCAPES or not letter:
-        raise BadFormat(f"\\{letter} is no escape: use one of " + " ".join("\\" + escape for escape in ESCAPES) + " \\xNN")
+        known = " ".join([f"\\{name}" for name in ESCAPES])
+        raise BadFormat(f"\\{letter} is no escape: use one of {known} \\xNN")
     return ESCAPES[letter], at + 2
 
 
@@ -131,7 +139,7 @@ def printer(text: str, null: bytes = b"") -> Printer:
 def _maker(part: Part, null: bytes) -> Printer:
     if isinstance(part, bytes):
         return lambda place, record: part
-    encode = {"": bytes, "hex": lambda b: b.hex().encode(), "base64": b64encode}[part.encoding]
+    encode = SPELLINGS[part.encoding]
 
     def blob(data: bytes | None) -> bytes:
         return null if data is None else encode(data)

@@ -4,7 +4,7 @@ Knows: when to beat, commit and join again.  Does not know: how records are prin
 Invariant: nothing is committed that was not printed; the group is left however this ends.
 """
 
-from time import monotonic
+from time import monotonic, sleep
 
 from odradek.io.cli.consume import Order, Output, complain, positions_of
 from odradek.io.client import Client, Place
@@ -13,6 +13,7 @@ from odradek.io.client_groups import committed_offsets
 from odradek.io.client_member import GroupMember
 
 COMMIT_S = 5.0
+IDLE_S = 0.1
 
 
 def read_as_member(connected: Client, group: str, order: Order, output: Output) -> None:
@@ -36,7 +37,10 @@ def _one_generation(connected: Client, member: GroupMember, group: str, order: O
         while not output.is_full and not (order.exit_at_end and fetcher.at_end()):
             if not member.beat():
                 return False
-            chunks = fetcher.poll() if fetcher.positions else _nothing_to_read(member)
+            if not fetcher.positions:
+                sleep(IDLE_S)  # More members than partitions: this one waits for another to leave.
+                continue
+            chunks = fetcher.poll()
             complain(fetcher)
             output.write(chunks)
             if monotonic() >= commit_at:
@@ -59,7 +63,3 @@ def _begin(connected: Client, member: GroupMember, group: str, order: Order) -> 
 
 def _news(done: dict[Place, int], committed: dict[Place, int]) -> dict[Place, int]:
     return {place: offset for place, offset in done.items() if committed.get(place) != offset}
-
-
-def _nothing_to_read(member: GroupMember) -> list[object]:
-    return []

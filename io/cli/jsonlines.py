@@ -97,14 +97,14 @@ def _put(fields: dict[str, object], name: str, blob: bytes | None) -> None:
 def _known(fields: dict[str, Any], names: tuple[str, ...]) -> None:
     for name in fields:
         if name not in names:
-            raise BadLine(f'the field {name[:40]!r} is not known: use {", ".join(names)}')
+            raise BadLine(f"the field {name[:40]!r} is not known: use {', '.join(names)}")
 
 
 def _typed(fields: dict[str, Any], name: str, kind: type) -> Any:
     value = fields.get(name)
     if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
         raise BadLine(f'"{name}" is {str(value)[:40]!r}')
-    if kind is int and value is not None and not -1 <= value < 1 << 63:
+    if isinstance(value, int) and not -1 <= value < 1 << 63:
         raise BadLine(f'"{name}" is out of range')
     return value
 

@@ -204,7 +204,11 @@ def _parser() -> Parser:
         help="a header for all records; may be repeated",
     )
     add(
-        "-z", "--compression", choices=("none", "gzip", "snappy", "lz4", "zstd"), default="none", help="of the batches (none)"
+        "-z",
+        "--compression",
+        choices=("none", "gzip", "snappy", "lz4", "zstd"),
+        default="none",
+        help="of batches (none)",
     )
     add(
         "-p",

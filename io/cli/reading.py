@@ -3,8 +3,8 @@
 Knows: formats, separators, sizes.  Does not know: where the stream comes from, where the records go.
 Invariant: bytes of a key or a value are never changed; memory is bounded by the largest record.
 
-A field reaches to the text that follows it in the format.  Where `%K` or `%V` came earlier, `%k` or `%v` is exactly that
-many bytes, so that any bytes can be read; -1 there is null.
+A field reaches to the text that follows it in the format.  Where `%K` or `%V` came earlier, `%k` or `%v` is exactly
+that many bytes, so that any bytes can be read; -1 there is null.
 """
 
 from collections.abc import Callable, Iterator

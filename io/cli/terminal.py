@@ -8,7 +8,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from odradek.io.client import Client
@@ -54,7 +54,7 @@ def reaching(parser: Parser) -> None:
         help=f"brokers to ask first ({BROKERS}) [{BROKERS_VARIABLE}]",
     )
     parser.add_argument(
-        "--timeout", metavar="S", type=positive, default=30.0, help="seconds for which a failing request is repeated (30)"
+        "--timeout", metavar="S", type=positive, default=30.0, help="seconds a failing request is repeated for (30)"
     )
 
 
@@ -100,12 +100,13 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def verbs(prog: str, summary: str, table: dict[str, tuple[Callable[[list[str]], int], str]], argv: list[str]) -> int:
+def verbs(prog: str, summary: str, table: Mapping[str, tuple[Callable[[list[str]], int], str]], argv: list[str]) -> int:
     """Run the verb that `argv` begins with."""
     name = argv[0] if argv else "--help"
     if name in ("-h", "--help", "help"):
         lines = [f"  {verb:<14} {text}" for verb, (_, text) in table.items()]
-        print("\n".join([f"usage: {prog} VERB [OPTIONS]", "", summary, "", *lines, "", f"{prog} VERB --help tells more."]))
+        text = [f"usage: {prog} VERB [OPTIONS]", "", summary, "", *lines, "", f"{prog} VERB --help tells more."]
+        print("\n".join(text))
         return 0
     if name not in table:
         raise Usage(f"{prog} has no verb {ascii(name)[:80]}: use one of {', '.join(table)}")

@@ -7,7 +7,7 @@ Invariant: the exit code is 0 exactly when all topics that were named are as ask
 import argparse
 import sys
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from odradek.core.errors import ErrorCode
 from odradek.io.cli.jsonlines import row_line
@@ -15,6 +15,7 @@ from odradek.io.cli.tables import shown, table
 from odradek.io.cli.terminal import Parser, Usage, client, counted, pair, reaching, run, verbs
 from odradek.io.client import Topic
 from odradek.io.client_admin import (
+    Eligible,
     Outcomes,
     Setting,
     alter_configs,
@@ -54,7 +55,12 @@ def create(argv: list[str]) -> int:
     )
     parser.add_argument("names", nargs="+", metavar="NAME")
     parser.add_argument(
-        "-p", "--partitions", type=counted(-1, PARTITIONS_MAX), default=-1, metavar="N", help="(the broker's num.partitions)"
+        "-p",
+        "--partitions",
+        type=counted(-1, PARTITIONS_MAX),
+        default=-1,
+        metavar="N",
+        help="(the broker's num.partitions)",
     )
     parser.add_argument(
         "-r",
@@ -175,9 +181,7 @@ def describe(argv: list[str]) -> int:
     return 0
 
 
-def _sentences(
-    topic: Topic, settings: list[Setting], eligible: Mapping[tuple[str, int], tuple[Sequence[int], Sequence[int]]]
-) -> str:
+def _sentences(topic: Topic, settings: list[Setting], eligible: Eligible) -> str:
     configs = ",".join([f"{setting.name}={'' if setting.value is None else setting.value}" for setting in settings])
     name = shown(topic.name)
     head = [
@@ -250,7 +254,7 @@ def alter(argv: list[str]) -> int:
     parser.add_argument(
         "--delete-config", action="append", default=[], metavar="KEY", help="back to the default; may be repeated"
     )
-    parser.add_argument("-p", "--partitions", type=counted(1, PARTITIONS_MAX), metavar="N", help="the new number, not how many more")
+    parser.add_argument("-p", "--partitions", type=counted(1, PARTITIONS_MAX), metavar="N", help="the new number")
     reaching(parser)
     chosen = parser.parse_args(argv)
     if not chosen.config and not chosen.delete_config and chosen.partitions is None:
@@ -270,7 +274,15 @@ def alter(argv: list[str]) -> int:
 
 def _settings(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument(
-        "-c", "--config", "--topic-config", dest="config", type=pair, action="append", default=[], metavar="KEY=VALUE", help=text
+        "-c",
+        "--config",
+        "--topic-config",
+        dest="config",
+        type=pair,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help=text,
     )
 
 

@@ -143,6 +143,8 @@ def test_answers_kept_for_peers_that_do_not_read_are_bounded(serve):
         hub.client().ask("echo")
 
     assert hub.inside(lambda: hub.hub.net.memory) == 0
+    reasons = [fields.get("why") for _, fields in hub.notes]
+    assert "takes no answers, and there is no room to keep them" in reasons
 
 
 def test_a_slow_reader_gets_everything(serve):

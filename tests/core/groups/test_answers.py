@@ -1,9 +1,10 @@
 import pytest
 from odradek.core.errors import ErrorCode
-from odradek.core.groups.answers import commit_error, coordinator_error, failed, join_error, joined
+from odradek.core.groups.answers import commit_error, coordinator_error, failed, join_error, joined, sync_error, synced
 from odradek.core.groups.config import GroupConfig
 from odradek.core.groups.group import Group
 from odradek.core.groups.member import Client, Member
+from odradek.core.groups.states import State
 from odradek.core.wire.commits import (
     OffsetCommitResponse,
     OffsetCommitResponsePartition,
@@ -13,6 +14,7 @@ from odradek.core.wire.commits import (
 )
 from odradek.core.wire.groups import DeletableGroupResult, DescribedGroup, ListGroupsResponse
 from odradek.core.wire.membership import HeartbeatResponse, JoinGroupResponse, LeaveGroupResponse, SyncGroupResponse
+from odradek.core.wire.structs import decode_struct, encode_struct
 
 HANDED_OUT = [
     JoinGroupResponse(generation_id=3),
@@ -66,3 +68,30 @@ def test_another_leader_can_be_shown() -> None:
     group.add(member, "consumer")
     assert joined(group, member, with_members=False).leader == "m"
     assert joined(group, member, with_members=False, leader="other").leader == "other"
+
+
+@pytest.mark.parametrize("version", range(10))
+def test_join_answers_can_be_written_in_every_version(version: int) -> None:
+    group = Group("g", 0, 4)
+    member = Member("m", "i", Client("c", "h"), 1, 1, {"range": b"x"})
+    group.add(member, "consumer")
+    group.move(State.PREPARING, 0)
+    group.next_generation(0)
+    for body in (
+        joined(group, member, True, skip_assignment=version >= 9),
+        join_error(ErrorCode.NOT_COORDINATOR, version),
+    ):
+        found = decode_struct(JoinGroupResponse, version, encode_struct(body, version))
+        assert (found.error_code, found.generation_id) == (body.error_code, body.generation_id)
+        lost = failed(body, ErrorCode.REQUEST_TIMED_OUT)
+        assert decode_struct(JoinGroupResponse, version, encode_struct(lost, version)).error_code == 15
+
+
+@pytest.mark.parametrize("version", range(6))
+def test_sync_answers_can_be_written_in_every_version(version: int) -> None:
+    group = Group("g", 0, 4)
+    member = Member("m", None, Client("c", "h"), 1, 1, {"range": b"x"})
+    group.add(member, "consumer")
+    for body in (synced(group, member), sync_error(ErrorCode.NOT_COORDINATOR)):
+        found = decode_struct(SyncGroupResponse, version, encode_struct(body, version))
+        assert found.error_code == body.error_code

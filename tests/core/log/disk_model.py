@@ -105,7 +105,7 @@ class Disk:
             file.cache = bytearray(effect.data)
             file.platter = effect.data
         else:
-            file.cache = None
+            file.cache = file.platter = None
             self.stuck.pop(effect.file, None)
         return Done(effect.then)
 

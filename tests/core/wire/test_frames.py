@@ -19,14 +19,14 @@ def test_an_old_request_header_has_no_tag_section() -> None:
     body = HeartbeatRequest(group_id="g", generation_id=7, member_id="m")
     frame = joined(frames.encode_request(12, 3, 5, "me", body))
     assert frame == b"\0\0\0\x18" b"\0\x0c\0\3\0\0\0\5\0\2me" b"\0\1g\0\0\0\7\0\1m\xff\xff"
-    assert frames.decode_request(memoryview(frame)[4:]) == (12, 3, 5, "me", body)
+    assert frames.decode_request(memoryview(frame)[4:])[:5] == (12, 3, 5, "me", body)
 
 
 def test_the_client_id_stays_an_old_string_in_the_flexible_header() -> None:
     body = HeartbeatRequest(group_id="g", generation_id=7, member_id="m")
     frame = joined(frames.encode_request(12, 4, 5, "me", body))
     assert frame == b"\0\0\0\x17" b"\0\x0c\0\4\0\0\0\5\0\2me\0" b"\2g\0\0\0\7\2m\0\0"
-    assert frames.decode_request(memoryview(frame)[4:]) == (12, 4, 5, "me", body)
+    assert frames.decode_request(memoryview(frame)[4:])[:5] == (12, 4, 5, "me", body)
 
 
 @pytest.mark.parametrize("version", [3, 4])
