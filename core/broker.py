@@ -136,7 +136,7 @@ class Broker:
         self.leaders: dict[TopicPartition, Leader] = {}
         self.leaders_by_log: dict[str, Leader] = {}
         self.fetch_sessions = FetchSessions(
-            config.max_incremental_fetch_session_cache_slots,
+            limits.fetch_sessions,
             limits.fetch_partitions_max,
             limits.fetch_session_partitions,
             Random(rng.getrandbits(64)),

@@ -16,7 +16,7 @@ import attrs
 from odradek.core import events as ev
 from odradek.core.broker import Broker, ReadFor
 from odradek.core.catalog import Catalog, log_config, metadata_log_config
-from odradek.core.configs import BrokerConfig
+from odradek.core.configs import BrokerConfig, bounded_by
 from odradek.core.coordinator import Coordinator, Host
 from odradek.core.effects import Close, Effect, Halt
 from odradek.core.errors import Broken, ErrorCode
@@ -427,21 +427,6 @@ class Node:
             self.stage = Stage.HALTED
             self.broker.ready = False
             out.do(Halt(why))
-
-
-def bounded_by(limits: Limits, config: BrokerConfig) -> Limits:
-    """The bounds in force: those of the code, narrowed by those Kafka's settings name."""
-    queued = config.queued_max_request_bytes
-    idle = config.connections_max_idle_ms
-    return attrs.evolve(
-        limits,
-        frame_bytes_max=min(limits.frame_bytes_max, config.socket_request_max_bytes),
-        connections_max=min(limits.connections_max, config.max_connections),
-        connections_per_host=min(limits.connections_per_host, config.max_connections_per_ip),
-        idle_ms_max=max(1, idle) if idle >= 0 else IDLE_FOREVER_MS,
-        queued_request_bytes=min(limits.queued_request_bytes, queued) if queued > 0 else limits.queued_request_bytes,
-        fetch_bytes_max=min(limits.fetch_bytes_max, config.fetch_max_bytes),
-    )
 
 
 def group_config(config: BrokerConfig, limits: Limits) -> GroupConfig:

@@ -39,7 +39,7 @@ class Place(NamedTuple):
 class Partition(NamedTuple):
     """A partition and who has it; `leader` is -1 while there is none."""
 
-    index: int
+    number: int
     leader: int
     replicas: tuple[int, ...]
     isr: tuple[int, ...]
@@ -123,7 +123,10 @@ class Client:
                 return self._link(address)
             except Unreachable as error:
                 whys.append(str(error))
-        raise Unreachable("; ".join(dict.fromkeys(whys)), retriable=self._met)
+        text = "; ".join(dict.fromkeys(whys))
+        if self._met:
+            raise Unreachable(text)
+        raise Unreachable(f"{text}: is a broker running there? -b names another", retriable=False)
 
     def node(self, number: int) -> Link:
         """A connection to the broker of that id."""
@@ -178,7 +181,7 @@ class Client:
     # -- trying again
 
     def persist(self, act: Callable[[], T], *, passing: Iterable[ErrorCode] | None = None) -> T:
-        """Do `act` until it works, its error will not pass, or the time is up.  In between, what was known is forgotten.
+        """Do `act` until it works, its error will not pass, or the time is up.  In between it forgets what it knew.
 
         `passing` narrows the error codes that are tried again.
         """
@@ -247,7 +250,7 @@ class Client:
         """The id of the partition's leader.  Raises a retriable `ServerError` while there is none."""
         topic = self.topic(place.topic)
         for partition in topic.partitions:
-            if partition.index == place.partition:
+            if partition.number == place.partition:
                 if partition.leader < 0:
                     raise ServerError(ErrorCode.LEADER_NOT_AVAILABLE, str(place))
                 return partition.leader

@@ -112,7 +112,7 @@ def alter_configs(
         if not link.has(INCREMENTAL):
             request: Any = _replacement(client, name, changes, removals, dry)
         else:
-            entries = [(key, SET, value) for key, value in changes.items()]
+            entries: list[tuple[str, int, str | None]] = [(key, SET, value) for key, value in changes.items()]
             entries += [(key, DELETE, None) for key in removals]
             rows = [
                 IncrementalAlterConfigsRequestAlterableConfig(name=key, config_operation=operation, value=value)

@@ -42,17 +42,25 @@ class Chunk(NamedTuple):
 class Fetcher:
     """Positions in partitions, and what comes after them.
 
-    `committed`: leave out aborted transactions, and stop before open ones.
+    `committed`: leave out aborted transactions, and stop before open ones.  `restart`: where to go on, EARLIEST or
+    LATEST, when a position is beyond the end of its log.
     """
 
     def __init__(
-        self, client: Client, positions: dict[Place, int], *, committed: bool = False, wait_ms: int = 500
+        self,
+        client: Client,
+        positions: dict[Place, int],
+        *,
+        committed: bool = False,
+        restart: int = LATEST,
+        wait_ms: int = 500,
     ) -> None:
         self.positions = positions
         self.ends: dict[Place, int] = {}
         self.skipped: list[str] = []
         self._client = client
         self._committed = committed
+        self._restart = restart
         self._wait_ms = wait_ms
         self._patience: Patience | None = None
 
@@ -127,7 +135,8 @@ class Fetcher:
 
     def _taken(self, place: Place, row: Any, errors: list[ServerError]) -> Chunk | None:
         if row.error_code == ErrorCode.OFFSET_OUT_OF_RANGE:
-            self._back_in_range(place)
+            if not self._moved_into_range(place):
+                errors.append(ServerError(ErrorCode.OFFSET_NOT_AVAILABLE, f"fetch from {place}"))
             return None
         if row.error_code:
             error = ServerError(row.error_code, f"fetch from {place}")
@@ -164,17 +173,16 @@ class Fetcher:
         self.positions[place] = position
         return Chunk(place, found, position)
 
-    def _back_in_range(self, place: Place) -> None:
-        """Retention may have taken what was to be read next; then reading goes on where the log begins now."""
+    def _moved_into_range(self, place: Place) -> bool:
+        """Go on where the log begins, if retention took what was to be read, or at `restart`; False: it was in range."""
         at = self.positions[place]
         first = offsets_at(self._client, {place: EARLIEST})[place]
-        if at >= first:
-            last = offsets_at(self._client, {place: LATEST})[place]
-            if at > last:
-                raise ClientError(f"offset {at} is beyond the end of {place}, which is {last}: use that at most")
-            return
-        self.skipped.append(f"{place} begins at offset {first} now: records from {at} on are gone")
-        self.positions[place] = first
+        last = offsets_at(self._client, {place: LATEST}, committed=self._committed)[place]
+        if first <= at <= last:
+            return False
+        self.positions[place] = first if at < first or self._restart == EARLIEST else last
+        self.skipped.append(f"{place} has offsets {first} to {last}: {at} was asked, {self.positions[place]} is taken")
+        return True
 
 
 def _records(place: Place, data: memoryview, batch: Batch) -> list[Record]:

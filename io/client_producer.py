@@ -186,13 +186,13 @@ class Producer:
                 link.close()  # Nobody waits for these answers any more.
             raise
         error: ClientError | None = None
-        for link, ticket, names, places in asked:
+        for link, taken, names, places in asked:
             try:
-                if ticket is None:
+                if taken is None:
                     for place in places:
                         self._delivered(place, -1, -1)
                 else:
-                    error = self._judge(link.receive(ticket), names) or error
+                    error = self._judge(link.receive(taken), names) or error
             except ServerError:
                 raise
             except ClientError as why:

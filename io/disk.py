@@ -102,9 +102,14 @@ class Disk:
             return
         try:
             file = self._settled(effect.file)
-            data = b"" if file is None else read_at(file.fd, effect.at, effect.size)
         except OSError as error:
             self._failed(effect.then, error)
+            return
+        try:
+            data = b"" if file is None else read_at(file.fd, effect.at, effect.size)
+        except OSError as error:
+            # Only these bytes cannot be had; what that means is for the node to say (durability, clause 3).
+            self.events.append(Failed(effect.then, errno.errorcode.get(error.errno or 0, "EIO")))
             return
         self.events.append(Done(effect.then, data))
 

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 import attrs
 import trio
-from odradek.core.configs import BrokerConfig, ConfigError, Listener, parse_broker
+from odradek.core.configs import BrokerConfig, ConfigError, Listener, bounded_by, parse_broker
 from odradek.core.limits import Limits
 from odradek.core.quorum.identity import new_cluster_id
 from odradek.io.datadir import DataDir, Unusable
@@ -32,7 +32,6 @@ from odradek.io.properties import BadProperties, read_properties
 
 VERSION = "0.1.0"
 FILES_RESERVED = 64
-IDLE_FOREVER_MS = 10**15
 GC_THRESHOLDS = (20_000, 50, 100)
 """Objects between two collections.  The defaults look through thousands of live objects for every few requests."""
 
@@ -233,19 +232,8 @@ def _limits(config: BrokerConfig) -> Limits:
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     files = min(base.open_files, hard // 4)
-    idle = config.connections_max_idle_ms
-    queued = config.queued_max_request_bytes
-    return attrs.evolve(
-        base,
-        frame_bytes_max=config.socket_request_max_bytes,
-        connections_max=min(base.connections_max, config.max_connections, hard - files - FILES_RESERVED),
-        connections_per_host=min(base.connections_per_host, config.max_connections_per_ip),
-        idle_ms_max=idle if idle >= 0 else IDLE_FOREVER_MS,
-        queued_request_bytes=queued if queued > 0 else base.queued_request_bytes,
-        fetch_bytes_max=config.fetch_max_bytes,
-        fetch_sessions=config.max_incremental_fetch_session_cache_slots,
-        open_files=files,
-    )
+    connections = min(base.connections_max, hard - files - FILES_RESERVED)
+    return bounded_by(attrs.evolve(base, connections_max=connections, open_files=files), config)
 
 
 def _bind(listener: Listener) -> socket.socket:

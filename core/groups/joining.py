@@ -96,9 +96,12 @@ def join(t: Turn, group: Group, ask: Join) -> None:
 
 
 def _has_room(t: Turn, group: Group, member_id: str) -> bool:
-    """Whether the group's size admits this member (KIP-389).  In a rebalance those who join first are in."""
+    """Whether the group's size admits this member (KIP-389).  In a rebalance those who join first are in; those who
+    have not come back still take room, since static ones stay (they would add up from rebalance to rebalance)."""
     size_max = min(t.config.group_max_size, t.limits.group_members_max)
     member = group.members.get(member_id)
+    if member is None and len(group.members) >= t.limits.group_members_max:
+        return False
     if group.state is State.EMPTY:
         return True
     if group.state is State.PREPARING:

@@ -148,6 +148,7 @@ class Committer:
         "said",
         "salt",
         "sequence",
+        "shortened",
         "since_checkpoint",
         "stalled",
         "synced_sequence",
@@ -175,6 +176,8 @@ class Committer:
         self.synced_sequence = 0
         self.removing = 0
         """Removals of segments in flight."""
+        self.shortened: dict[str, None] = {}
+        """Logs whose first segments were dropped since the last frame."""
         self.urgent = False
         """The next frame must not wait."""
         self.stalled: dict[str, Log] = {}
@@ -226,6 +229,7 @@ class Committer:
             self.pending.append(Entry(journal.GONE, log.name, segment.base, 0, b""))
             files = (segment.file, index_file(log.name, segment.base))
             self.doomed.append(Doomed(0, due, log.name, _removals(files)))
+        self.shortened[log.name] = None
         self._lazily(now)
 
     def started(self, log: Log, now: Now) -> None:
@@ -432,6 +436,7 @@ class Committer:
         self.checkpoint = checkpoint = Checkpoint(old)
         self._put_frame(states, 0, out)
         for name, log in self.logs.items():
+            log.certify_anew()
             for segment in log.solid():
                 if segment.durable.position < segment.written.position:
                     token = FlushedBehind(name, log.generation, segment.base, segment.written, True)
@@ -466,8 +471,12 @@ class Committer:
         self.journal_size += packed.size
 
     def _restate(self) -> list[Entry]:
-        """A cut made the journal's picture of a log void: here is a new one, with producers that the log forgot."""
-        logs = [self.logs[name] for name, at in self.uncut.items() if at == 0 and name in self.logs]
+        """A cut made the journal's picture of a log void, or retention its oldest records: here is a new one, with the
+        producers that the files no longer tell of.
+        """
+        names = dict.fromkeys([*self.shortened, *(name for name, at in self.uncut.items() if at == 0)])
+        self.shortened.clear()
+        logs = [self.logs[name] for name in names if name in self.logs]
         return [
             Entry(journal.STATE, log.name, 0, 0, state.encode(state.of(log))) for log in logs if not log.quarantined
         ]
@@ -475,7 +484,7 @@ class Committer:
     def _certify(self) -> list[Entry]:
         entries = []
         for name, log in self.certificates.items():
-            for segment in log.newest_durable():
+            for segment in log.uncertified():
                 mark = segment.durable
                 entries.append(journal.certificate(name, segment.base, mark, log.epochs.at(mark.end - 1)))
         self.certificates.clear()

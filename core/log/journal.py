@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from crc32c import crc32c
-
 from odradek.core.log.segment import Mark
 from odradek.core.types import Buffer, FileName, Offset
 

@@ -116,6 +116,7 @@ class Log:
         "active",
         "asked",
         "bases",
+        "certified_base",
         "config",
         "covered_base",
         "cutting",
@@ -158,6 +159,8 @@ class Log:
         self.producers = Producers(limits.producers_per_partition, limits.producer_undos)
         self.covered_base: Offset = start
         """Every segment before the one at this base is durable by itself."""
+        self.certified_base: Offset = start
+        """Every segment before the one at this base has its last certificate."""
         self.segments: list[Segment] = []
         self.bases: list[Offset] = []
         self.active: Segment | None = None
@@ -242,7 +245,7 @@ class Log:
         self.end = offset
         if fresh is not None:
             for producer_id, state, end_before in fresh:
-                self.producers.put(producer_id, state, end_before)
+                self.producers.put(producer_id, state, end_before, self.written)
         if config.durability is Durability.SYNC:
             segment.held.append((position, position + total, buffer))
 
@@ -394,14 +397,23 @@ class Log:
                 return young[: i + 1]
         return young
 
-    def newest_durable(self) -> list[Segment]:
-        """The last segments that a certificate may speak of: everything before them is durable, here or in the journal."""
-        found = [segment for segment in self.segments[-3:] if segment.base < self.covered_base]
-        for segment in self._young():
+    def uncertified(self) -> list[Segment]:
+        """The segments that the next certificate speaks of: from where the last one ended, as far as nothing before them
+        is missing, neither in their files nor in the journal.
+        """
+        found = []
+        for segment in self.segments[bisect_left(self.bases, self.certified_base) :]:
             found.append(segment)
             if segment.covered < segment.size:
                 break
-        return [segment for segment in found[-3:] if segment.durable.position > 0]
+        if found:
+            self.certified_base = found[-1].base
+        return [segment for segment in found if segment.durable.position > 0]
+
+    def certify_anew(self) -> None:
+        """A new journal begins: what is not durable by itself yet is certified again when it is."""
+        self._young()
+        self.certified_base = self.covered_base
 
     @property
     def unsynced(self) -> bool:
@@ -531,7 +543,8 @@ class Log:
         self.active = None
         self.epochs.cut_all()
         self.producers.clear(start)
-        self.start = self.end = self.written = self.durable = self.covered_base = start
+        self.start = self.end = self.written = self.durable = start
+        self.covered_base = self.certified_base = start
         self.asked = Mark(0, start, 0, 0)
         self.ledger.started(self, now)
         if effects:
@@ -541,6 +554,7 @@ class Log:
         self.end = to
         self.lagging = any(segment.written.position < segment.size for segment in self.segments[:-1])
         self.covered_base = min(self.covered_base, self.bases[-1] if self.bases else to)
+        self.certified_base = min(self.certified_base, self.covered_base)
         self.asked = self.active.written if self.active is not None else Mark(0, to, 0, 0)
         self.written = min(self.written, to)
         self.durable = min(self.durable, to)

@@ -8,7 +8,6 @@ import struct
 from typing import Final
 
 from crc32c import crc32c
-
 from odradek.core.types import FileName
 
 MARKER: Final[FileName] = "clean"

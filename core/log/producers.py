@@ -10,7 +10,6 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from crc32c import crc32c
-
 from odradek.core.errors import ErrorCode, Refused
 from odradek.core.records.batch import CONTROL_BIT, SEQUENCES, TRANSACTIONAL_BIT, Header
 from odradek.core.types import NO_EPOCH, NO_OFFSET, Offset, WallMs
@@ -131,8 +130,11 @@ class Producers:
     def get(self, producer_id: int) -> Producer | None:
         return self.by_id.get(producer_id)
 
-    def put(self, producer_id: int, state: Producer, end_before: Offset) -> None:
-        """The newest state of a producer; `end_before` is the log's end before the batch that made it."""
+    def put(self, producer_id: int, state: Producer, end_before: Offset, written: Offset) -> None:
+        """The newest state of a producer; `end_before` is the log's end before the batch that made it.
+
+        States since `written` are kept whatever their number: appends in flight are bounded by their bytes.
+        """
         by_id = self.by_id
         before = by_id.pop(producer_id, None)
         if before is None and len(by_id) >= self.limit:
@@ -140,7 +142,7 @@ class Producers:
         by_id[producer_id] = state
         undo = self._undo
         undo.append(_Undo(end_before, producer_id, before))
-        while len(undo) > self.undo_limit:
+        while len(undo) > self.undo_limit and undo[0].end_before < written:
             self.floor = max(self.floor, undo.popleft().end_before + 1)
 
     def replay(self, header: Header) -> None:
@@ -153,7 +155,7 @@ class Producers:
             if before is not None and before.epoch > header.producer_epoch:
                 return
             state = after(header, header.base_offset + header.last_offset_delta, before)
-        self.put(producer_id, state, header.base_offset)
+        self.put(producer_id, state, header.base_offset, header.base_offset)
 
     def undo(self, to: Offset) -> bool:
         """Go back to the state at log end `to`.  False, and nothing changed, when that is too long ago: replay then."""
@@ -166,6 +168,18 @@ class Producers:
             if before is not None:
                 self.by_id[producer_id] = before
         return True
+
+    def at(self, end: Offset) -> dict[int, Producer]:
+        """The state at log end `end`, which `undo` can reach; nothing is changed."""
+        assert end >= self.floor, (end, self.floor)
+        then = dict(self.by_id)
+        for end_before, producer_id, before in reversed(self._undo):
+            if end_before < end:
+                break
+            then.pop(producer_id, None)
+            if before is not None:
+                then[producer_id] = before
+        return then
 
     def expire(self, before: WallMs) -> int:
         """Forget producers whose last record is older than `before` and that have no open transaction; how many."""

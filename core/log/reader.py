@@ -189,7 +189,7 @@ def learn(log: Log, probe: Probe, data: bytes, out: Out) -> None:
     beyond = 0
     at = 0
     offset = probe.offset
-    while at + HEADER_BYTES <= len(data) and beyond <= most and window.close < segment.written.position:
+    while at + HEADER_BYTES <= len(data) and beyond < most and window.close < segment.written.position:
         header = parse(data, at)
         wrong = (
             header.length < LENGTH_MIN

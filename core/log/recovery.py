@@ -206,7 +206,8 @@ def _finish_removals(directory: Directory) -> Generator[list[Effect], Values, No
     for name in directory.pictures.dropped:
         doomed += [file for file in directory.files if file.startswith(f"{name}/") and FILE_NAME.fullmatch(file)]
     for name, picture in directory.pictures.logs.items():
-        for base in picture.gone:
+        # Removed by retention.  Removed by a truncation is no proof: the name may have been used again.
+        for base in [base for base in picture.gone if base < picture.start]:
             doomed += [log_file(name, base), index_file(name, base)]
     effects: list[Effect] = []
     for file in doomed:
@@ -407,6 +408,11 @@ class Scanner:
         file = log_file(self.name, base)
         size = self.directory.files[file]
         why = ""
+        if segment is None and base < log.end and not self._is_proven(base, 0):
+            self.out.note("segment of a truncated tail removed", log=self.name, base=base)
+            del self.directory.files[file]
+            yield [Remove(file, None)]
+            return False
         if segment is None:
             if base < log.end or (base > max(log.end, log.start) and not self._is_proven(base, 0)):
                 why = f"it begins at {base}, the log ends at {log.end}"

@@ -20,7 +20,7 @@ _EPOCH: Final = struct.Struct(">iq")
 
 
 class LogState(NamedTuple):
-    """`end` is the log's end as it stood in memory: perhaps ahead of what a crash leaves."""
+    """`end` is where the log's appends were done: perhaps ahead of what a power cut leaves."""
 
     start: Offset
     end: Offset
@@ -31,10 +31,19 @@ class LogState(NamedTuple):
 
 
 def of(log: Log) -> LogState:
-    """The log's state now."""
-    segments = tuple((segment.summary, segment.durable) for segment in log.segments if segment.size > 0)
-    producers = encode_producers(log.end, log.producers.by_id) if log.producers.by_id else b""
-    return LogState(log.start, log.end, segments, log.epochs.entries, producers)
+    """The log as far as it is written: what is still asked of the disk may never happen."""
+    end = log.written
+    segments = []
+    for segment in log.segments:
+        mark = segment.written
+        if mark.position > 0:
+            summary = segment.summary._replace(size=mark.position, next=mark.end)
+            segments.append((summary, segment.durable))
+        if mark.position < segment.size:
+            break
+    producers = encode_producers(end, log.producers.at(end)) if log.producers.by_id else b""
+    epochs = tuple(pair for pair in log.epochs.entries if pair[1] < end)
+    return LogState(log.start, end, tuple(segments), epochs, producers)
 
 
 def encode(state: LogState) -> bytes:

@@ -129,7 +129,7 @@ def places_of(connected: Client, order: Order) -> list[Place]:
     """The partitions that were asked for."""
     found = []
     for name, topic in connected.topics(order.topics).items():
-        there = [partition.index for partition in topic.partitions]
+        there = [partition.number for partition in topic.partitions]
         for wanted in order.partitions:
             if wanted not in there:
                 raise Usage(f"topic {name} has no partition {wanted}: it has {len(there)}")

@@ -140,7 +140,7 @@ def log_ends(connected: Client, places: Sequence[Place]) -> dict[Place, int]:
         place
         for place in places
         if place.topic in there
-        and any(p.index == place.partition and p.leader >= 0 for p in there[place.topic].partitions)
+        and any(p.number == place.partition and p.leader >= 0 for p in there[place.topic].partitions)
     ]
     return offsets_at(connected, dict.fromkeys(known, LATEST)) if known else {}
 

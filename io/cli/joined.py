@@ -7,10 +7,12 @@ Invariant: nothing is committed that was not printed; the group is left however 
 from time import monotonic, sleep
 
 from odradek.io.cli.consume import Order, Output, complain, positions_of
+from odradek.io.cli.moments import START
 from odradek.io.client import Client, Place
 from odradek.io.client_fetcher import Fetcher
 from odradek.io.client_groups import committed_offsets
 from odradek.io.client_member import GroupMember
+from odradek.io.client_offsets import EARLIEST, LATEST
 
 COMMIT_S = 5.0
 IDLE_S = 0.1
@@ -30,7 +32,9 @@ def read_as_member(connected: Client, group: str, order: Order, output: Output) 
 def _one_generation(connected: Client, member: GroupMember, group: str, order: Order, output: Output) -> bool:
     """Read from one assignment to the next; whether all was read that was asked for."""
     member.join()
-    fetcher = Fetcher(connected, _begin(connected, member, group, order), committed=order.committed)
+    restart = EARLIEST if order.begin.kind == START else LATEST
+    positions = _begin(connected, member, group, order)
+    fetcher = Fetcher(connected, positions, committed=order.committed, restart=restart)
     committed: dict[Place, int] = {}
     commit_at = monotonic() + COMMIT_S
     try:

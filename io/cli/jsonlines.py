@@ -9,14 +9,17 @@ Invariant: `record_from(record_line(r))` is `r`, for all bytes.
 Text is UTF-8.  Bytes that are none stand in `key_base64` and `value_base64` in place of `key` and `value`.
 """
 
+from __future__ import annotations
+
 import json
 from base64 import b64decode, b64encode
 from binascii import Error
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from odradek.core.records.read import Record, RecordHeader
-from odradek.io.client import Place
+if TYPE_CHECKING:
+    from odradek.core.records.read import Record, RecordHeader
+    from odradek.io.client import Place
 
 FIELDS = ("topic", "partition", "offset", "timestamp", "key", "key_base64", "value", "value_base64", "headers")
 HEADER_FIELDS = ("key", "key_base64", "value", "value_base64")

@@ -81,7 +81,7 @@ def _places(connected: Client, wanted: list[str]) -> list[Place]:
     for text in wanted:
         name, colon, numbers = text.partition(":")
         topic = connected.topics((name,))[name]
-        there = [partition.index for partition in topic.partitions]
+        there = [partition.number for partition in topic.partitions]
         for number in numbers.split(",") if colon else map(str, there):
             if not number.isascii() or not number.isdecimal() or int(number) not in there:
                 raise Usage(f"--topic {text}: topic {name} has no partition {number!r}: it has {len(there)}")

@@ -193,10 +193,10 @@ def _sentences(topic: Topic, settings: list[Setting], eligible: Eligible) -> str
     ]
     lines = ["\t".join(head)]
     for partition in topic.partitions:
-        elr = eligible.get((topic.name, partition.index))
+        elr = eligible.get((topic.name, partition.number))
         cells = [
             f"\tTopic: {name}",
-            f"Partition: {partition.index}",
+            f"Partition: {partition.number}",
             f"Leader: {partition.leader if partition.leader >= 0 else 'none'}",
             f"Replicas: {_joined(partition.replicas)}",
             f"Isr: {_joined(partition.isr)}",
@@ -209,7 +209,7 @@ def _sentences(topic: Topic, settings: list[Setting], eligible: Eligible) -> str
 
 def _object(topic: Topic, settings: list[Setting]) -> dict[str, object]:
     partitions = [
-        {"partition": p.index, "leader": p.leader, "replicas": list(p.replicas), "isr": list(p.isr)}
+        {"partition": p.number, "leader": p.leader, "replicas": list(p.replicas), "isr": list(p.isr)}
         for p in topic.partitions
     ]
     configs = {setting.name: setting.value for setting in settings}

@@ -83,11 +83,11 @@ def committed_is(helper, expected):
 def test_three_members_share_survive_a_crash_and_take_the_third_back(client, worker, helper):
     helper.create_topic(topic="t", partitions=PARTITIONS, configs={})
     places = set()
-    write(helper, 100, places, seed=1)
     group = Group(worker, client)
 
     group.join(3)
     group.settle()
+    write(helper, 100, places, seed=1)
     group.read_until(places)
     group.commit()
     committed_is(helper, 100)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "core")]
 
-import pytest
-from odradek.io.testing import Broker
-from outside import Peer
-from victim import Victim
+import pytest  # noqa: E402
+from odradek.io.testing import Broker  # noqa: E402
+from outside import Peer  # noqa: E402
+from victim import Victim  # noqa: E402
 
 
 @pytest.fixture
@@ -20,11 +20,14 @@ def victim():
 
 @pytest.fixture
 def attacked():
-    """Start a real broker: `attacked(**config)` with dots as underscores; returns it and a healthy client's connection."""
+    """Start a real broker: `attacked(**config)` with dots as underscores; returns it and a healthy client's
+    connection."""
     running = []
 
     def start(log_level="warning", **config):
-        broker = Broker(config={name.replace("_", "."): str(value) for name, value in config.items()}, log_level=log_level)
+        broker = Broker(
+            config={name.replace("_", "."): str(value) for name, value in config.items()}, log_level=log_level
+        )
         broker.start()
         running.append(broker)
         return broker, Peer(broker)

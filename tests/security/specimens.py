@@ -14,9 +14,7 @@ from odradek.core.wire.primitives import uvarint
 from odradek.core.wire.registry import APIS
 from odradek.core.wire.schema import shape
 
-VERSIONS = [
-    (key, version) for key in sorted(SERVED) for version in range(APIS[key].lowest, APIS[key].highest + 1)
-]
+VERSIONS = [(key, version) for key in sorted(SERVED) for version in range(APIS[key].lowest, APIS[key].highest + 1)]
 WORDS = {
     "group_id": "g",
     "member_id": "",

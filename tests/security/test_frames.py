@@ -5,7 +5,9 @@ import tracemalloc
 
 import pytest
 from odradek.core.requests.dispatch import SERVED
-from odradek.core.wire.configs import AlterConfigsRequest, AlterConfigsRequestAlterConfigsResource as AlterConfigsResource, AlterConfigsRequestAlterableConfig as AlterableConfig
+from odradek.core.wire.configs import AlterConfigsRequest
+from odradek.core.wire.configs import AlterConfigsRequestAlterableConfig as AlterableConfig
+from odradek.core.wire.configs import AlterConfigsRequestAlterConfigsResource as AlterConfigsResource
 from odradek.core.wire.membership import JoinGroupRequest, JoinGroupRequestProtocol
 from odradek.core.wire.primitives import uvarint
 from odradek.core.wire.registry import APIS

@@ -71,12 +71,12 @@ BOMBS = dict(bombs())
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
 @pytest.mark.parametrize(
     "settings",
-    [{"compression_type": "gzip"}, {"compression_type": "lz4"}, {"cleanup_policy": "compact"}],
-    ids=["gzip", "lz4", "compact"],
+    [{"compression_type": "gzip"}, {"compression_type": "lz4"}, {"message_timestamp_before_max_ms": "3600000"}],
+    ids=["gzip", "lz4", "age"],
 )
 def test_a_decompression_bomb_is_refused_at_a_bounded_cost(victim, settings, bomb):
-    """CVE-2023-34455, CVE-2026-111073.  The topic makes the broker look inside: of one of the two codecs the bomb is
-    not, and a compacted topic looks for keys."""
+    """CVE-2023-34455, CVE-2026-111073.  The topic makes the broker look inside: for another codec than the bomb's, or
+    at the age of each record."""
     assert len(bomb) < MIB
     assert victim.create("walked", **settings).error_code == 0
     before = victim.end("walked")
@@ -124,9 +124,9 @@ def test_a_header_field_that_lies_is_refused_though_the_crc_holds(victim, field)
             seal(bad)
         told = victim.produce(bad)
         harmless = {
-            "base timestamp": value >= 0,
-            "max timestamp": value >= 0,
-            "attributes": value == 0,
+            "base timestamp": value >= -1,
+            "max timestamp": value >= -1,
+            "attributes": value == 1,  # a codec; this topic does not make the broker look inside
             "producer epoch": True,  # without a producer id neither means anything, and kafkajs sends 0
             "base sequence": True,
         }
@@ -142,7 +142,6 @@ def test_a_max_timestamp_that_the_records_belie_does_not_reach_the_log(victim):
     seal(bad)
     victim.produce(bad)
 
-    assert all(leader.log.end == 0 or b"\x40\0\0\0\0\0\0\0" not in victim.lab.files for leader in [])
     stored = b"".join(bytes(data) for data in victim.lab.files.values())
     assert struct.pack(">q", 2**62) not in stored
 
