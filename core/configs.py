@@ -8,14 +8,11 @@ Invariant: a `BrokerConfig` or `TopicConfig` that exists is valid; text that is 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import attrs
-
 from odradek.core import config_foreign as foreign
 from odradek.core.config_broker import BROKER
 from odradek.core.config_setting import ConfigError, ConfigType, Setting, Value, default, read, shown, strongest
 from odradek.core.config_topic import REFUSED as TOPIC_REFUSED
 from odradek.core.config_topic import TOPIC
-from odradek.core.limits import Limits
 
 __all__ = [
     "BROKER",
@@ -26,17 +23,12 @@ __all__ = [
     "Listener",
     "Setting",
     "TopicConfig",
-    "bounded_by",
     "check_broker_setting",
     "check_topic_settings",
     "parse_broker",
     "topic_config",
     "with_dynamic",
 ]
-
-IDLE_FOREVER_MS = 10**15
-"""Thirty thousand years: `connections.max.idle.ms` of -1."""
-
 
 class Listener(NamedTuple):
     """One listener.  An empty host is every address; port 0 is any free port."""
@@ -211,22 +203,6 @@ def check_broker_setting(name: str) -> Setting:
             name, f"Cannot update these configs dynamically: {name} is read-only; set it where the broker starts"
         )
     return setting
-
-
-def bounded_by(limits: Limits, config: BrokerConfig) -> Limits:
-    """The bounds in force: those of the code, narrowed by those that Kafka's settings name; -1 there is no bound."""
-    idle = config.connections_max_idle_ms
-    queued = config.queued_max_request_bytes
-    return attrs.evolve(
-        limits,
-        frame_bytes_max=min(limits.frame_bytes_max, config.socket_request_max_bytes),
-        connections_max=min(limits.connections_max, config.max_connections),
-        connections_per_host=min(limits.connections_per_host, config.max_connections_per_ip),
-        idle_ms_max=idle if idle >= 0 else IDLE_FOREVER_MS,
-        queued_request_bytes=min(limits.queued_request_bytes, queued) if queued > 0 else limits.queued_request_bytes,
-        fetch_bytes_max=min(limits.fetch_bytes_max, config.fetch_max_bytes),
-        fetch_sessions=min(limits.fetch_sessions, config.max_incremental_fetch_session_cache_slots),
-    )
 
 
 _ABSORBED = frozenset(name for row in BROKER.values() for name, _ in row.synonyms) | {

@@ -3,10 +3,20 @@
 Invariant: a table, buffer or queue in core is bounded by a field of this class or by a Kafka config of its own.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import attrs
+
+if TYPE_CHECKING:
+    from odradek.core.configs import BrokerConfig
 
 KIB = 1024
 MIB = 1024 * KIB
+
+IDLE_FOREVER_MS = 10**15
+"""Thirty thousand years: `connections.max.idle.ms` of -1."""
 
 
 @attrs.frozen(kw_only=True)
@@ -179,3 +189,19 @@ class Limits:
 
     stop_ms_max: int = 30_000
     """Time a node has between `Stopping` and `Halt`."""
+
+
+def bounded_by(limits: Limits, config: BrokerConfig) -> Limits:
+    """The bounds in force: those of the code, narrowed by those that Kafka's settings name; -1 there is no bound."""
+    idle = config.connections_max_idle_ms
+    queued = config.queued_max_request_bytes
+    return attrs.evolve(
+        limits,
+        frame_bytes_max=min(limits.frame_bytes_max, config.socket_request_max_bytes),
+        connections_max=min(limits.connections_max, config.max_connections),
+        connections_per_host=min(limits.connections_per_host, config.max_connections_per_ip),
+        idle_ms_max=idle if idle >= 0 else IDLE_FOREVER_MS,
+        queued_request_bytes=min(limits.queued_request_bytes, queued) if queued > 0 else limits.queued_request_bytes,
+        fetch_bytes_max=min(limits.fetch_bytes_max, config.fetch_max_bytes),
+        fetch_sessions=min(limits.fetch_sessions, config.max_incremental_fetch_session_cache_slots),
+    )

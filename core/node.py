@@ -12,17 +12,16 @@ from enum import Enum
 from random import Random
 from typing import Any
 
-import attrs
 from odradek.core import events as ev
 from odradek.core.broker import Broker, ReadFor
 from odradek.core.catalog import Catalog, log_config, metadata_log_config
-from odradek.core.configs import BrokerConfig, bounded_by
+from odradek.core.configs import BrokerConfig
 from odradek.core.coordinator import Coordinator, Host
 from odradek.core.effects import Close, Effect, Halt
 from odradek.core.errors import Broken, ErrorCode
 from odradek.core.facts import HighMoved
 from odradek.core.groups.config import GroupConfig
-from odradek.core.limits import Limits
+from odradek.core.limits import Limits, bounded_by
 from odradek.core.log import facts as log_facts
 from odradek.core.log.store import Store, log_name
 from odradek.core.machine import Out

@@ -21,8 +21,8 @@ from typing import Any, NoReturn
 
 import attrs
 import trio
-from odradek.core.configs import BrokerConfig, ConfigError, Listener, bounded_by, parse_broker
-from odradek.core.limits import Limits
+from odradek.core.configs import BrokerConfig, ConfigError, Listener, parse_broker
+from odradek.core.limits import Limits, bounded_by
 from odradek.core.quorum.identity import new_cluster_id
 from odradek.io.datadir import DataDir, Unusable
 from odradek.io.driver import Hub

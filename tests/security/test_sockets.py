@@ -53,17 +53,15 @@ def test_a_size_that_no_request_has_ends_the_connection_and_allocates_nothing(at
 
 
 def test_a_request_of_exactly_the_largest_size_is_read_and_one_more_byte_is_not(attacked):
+    """Bytes behind the body are passed over, as Kafka does."""
     broker, healthy = attacked(socket_request_max_bytes=FRAME_MAX)
-    body = ProduceRequest(acks=-1, timeout_ms=1000, topic_data=())
-    for size in (FRAME_MAX, FRAME_MAX + 1):
-        frame = request(PRODUCE, body, 8)[4:]
+    frame = request(API_VERSIONS, ALIVE, 3)[4:]
+    for size, answered in ((FRAME_MAX, True), (FRAME_MAX + 1, False)):
         peer = Peer(broker)
         with contextlib.suppress(ConnectionError):
             peer.send(size_of(size) + frame + bytes(size - len(frame)))
-        # Bytes behind the body end the connection too, but only after the broker has read and judged them.
-        assert peer.exactly(1) is None
+        assert (peer.frame() is not None) is answered
     assert healthy.is_served()
-    assert settle(lambda: "malformed request" in broker.log() or True)
 
 
 # Row 2 ----------------------------------------------------------------------------------------------------------------
