@@ -120,8 +120,11 @@ class Node:
         """When the node wants to be woken, None for never."""
         if self.stage is Stage.HALTED:
             return None
-        dues = (self.broker.timers.first, self.store.deadline, self._next_sweep, self._next_retention)
-        return min([due for due in dues if due is not None], default=None)
+        due = self.broker.timers.first
+        for other in (self.store.deadline, self._next_sweep, self._next_retention):
+            if other is not None and (due is None or other < due):
+                due = other
+        return due
 
     def _route(self, now: Now, out: Out) -> None:
         """Tell every fact to those whom it concerns, until none is left."""

@@ -1,8 +1,8 @@
 """The group commit of one data directory: when written becomes durable, at the price of one sync for many files.
 
 Knows: which files hold bytes that no sync covers, and the commit journal.  Does not know: batches, replicas.
-Invariant: a log's `durable` moves only when a whole round is synced; at most one round is in flight.  What a round needs
-is already written (its appends are done), so a refused append never lies in the journal.
+Invariant: a log's `durable` moves only when a whole round is synced; at most one round is in flight.  What a round
+needs is already written (its appends are done), so a refused append never lies in the journal.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from odradek.core.limits import MIB, Limits
 from odradek.core.log import journal, state
 from odradek.core.log.config import Durability
 from odradek.core.log.facts import DirectoryClosed, DirectoryFailed
+from odradek.core.log.index import ENTRY_BYTES
 from odradek.core.log.journal import Entry
 from odradek.core.log.log import Appended, Dropped, Log, Removed, Rolled, Stored
 from odradek.core.log.marker import MARKER, clean_marker
@@ -25,7 +26,7 @@ from odradek.core.types import MS, Buffer, FileName, Instant, Now, Offset
 RESERVE: Final[FileName] = "reserve"
 NEXT_FRAME: Final = -1
 INDEX_STORED_ENTRIES: Final = 64
-"""At a clean shutdown an active segment's index is stored when it is longer than this; a shorter one is soon rebuilt."""
+"""At a clean shutdown an active segment's index is stored when it is longer than this; a shorter is soon rebuilt."""
 
 
 class FileSynced(NamedTuple):
@@ -107,7 +108,7 @@ class Checkpoint:
         self.old = old
         self.waiting = 0
         self.proven_by = 0
-        """Sequence of the frame with the certificates; 0 while files are being synced, NEXT_FRAME when it was refused."""
+        """Sequence of the frame with the certificates; 0 while files are synced, NEXT_FRAME when it was refused."""
 
 
 class Doomed(NamedTuple):
@@ -131,6 +132,8 @@ class Committer:
         "doomed",
         "flush_due",
         "full",
+        "index_bytes",
+        "indexes",
         "journal",
         "journal_id",
         "journal_size",
@@ -174,6 +177,9 @@ class Committer:
         self.journal_size = 0
         self.sequence = 0
         self.synced_sequence = 0
+        self.indexes: dict[tuple[str, Offset], Segment] = {}
+        """Closed segments whose index is in memory, and could be read again, in the order they came."""
+        self.index_bytes = 0
         self.removing = 0
         """Removals of segments in flight."""
         self.shortened: dict[str, None] = {}
@@ -212,6 +218,20 @@ class Committer:
         """A segment was removed by a truncation."""
         self.pending.append(Entry(journal.GONE, log.name, base, 0, b""))
         self.uncut[log.name] = 0
+
+    def index_taken(self, log: Log, segment: Segment) -> None:
+        """The index of a closed segment is in memory and on disk: beyond the bound the first that came goes first."""
+        self.indexes[log.name, segment.base] = segment
+        self.index_bytes += len(segment.index) * ENTRY_BYTES
+        while self.index_bytes > self.limits.index_bytes_total and self.indexes:
+            key = next(iter(self.indexes))
+            old = self.indexes.pop(key)
+            self.index_bytes -= len(old.index) * ENTRY_BYTES
+            owner = self.logs.get(key[0])
+            if old.index_stored and (owner is None or owner.active is not old):
+                old.forget_index()
+        if not self.indexes:
+            self.index_bytes = 0
 
     def fresh(self, log: Log) -> None:
         """The log begins anew: nothing the journal says of it holds any more."""

@@ -45,8 +45,8 @@ class Epochs:
     def end_offset_for(self, epoch: int, log_end: Offset) -> tuple[int, Offset]:
         """(Largest epoch <= `epoch`, the offset where it ends), as OffsetForLeaderEpoch answers; (-1, -1) if unknown.
 
-        An epoch newer than the latest is unknown; the latest ends at the log's end; one older than all that is known ends
-        where the first known one starts (KIP-101, KIP-279: the largest epoch <= the requested one, not the requested).
+        An epoch newer than the latest is unknown; the latest ends at the log's end; one older than all that is known
+        ends where the first known one starts (KIP-101, KIP-279: the largest epoch <= the requested one, not that one).
         """
         if epoch == NO_EPOCH or not self.epochs or epoch > self.latest:
             return NO_EPOCH, NO_OFFSET

@@ -20,7 +20,7 @@ class AppendsUndone(NamedTuple):
 
 
 class LogQuarantined(NamedTuple):
-    """Rot or a read error below the durable boundary: this log is neither served nor truncated, only replicated again."""
+    """Rot or a read error below the durable boundary: this log is not served, not truncated, only replicated again."""
 
     name: str
     why: str

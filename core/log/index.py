@@ -1,7 +1,7 @@
 """The sparse index of one segment: some batch boundaries, with the largest timestamp before each.
 
-Knows: offsets, positions and times of some batches.  Does not know: how dense it is; a lookup finds the last entry before
-the goal, and the caller looks on from there.  So a lost index costs time, never an answer.
+Knows: offsets, positions and times of some batches.  Does not know: how dense it is; a lookup finds the last entry
+before the goal, and the caller looks on from there.  So a lost index costs time, never an answer.
 Invariant: all three columns ascend; entry 0 is (base offset, 0, -1).
 """
 

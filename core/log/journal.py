@@ -80,7 +80,8 @@ def journal_file(journal_id: int, salt: int) -> FileName:
 
 def certificate(name: str, base: Offset, mark: Mark, epoch: int) -> Entry:
     """The proof that a file is durable up to `mark`: end offset, last batch's position and CRC, leader epoch."""
-    return Entry(CERTIFICATE, name, base, mark.position, _CERTIFICATE.pack(mark.end, mark.last_at, mark.last_crc, epoch))
+    data = _CERTIFICATE.pack(mark.end, mark.last_at, mark.last_crc, epoch)
+    return Entry(CERTIFICATE, name, base, mark.position, data)
 
 
 def mark_of(entry: Entry) -> Mark:

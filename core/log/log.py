@@ -101,6 +101,7 @@ class Ledger(Protocol):
 
     def cut(self, log: Log, base: Offset, position: int) -> None: ...
     def gone(self, log: Log, base: Offset) -> None: ...
+    def index_taken(self, log: Log, segment: Segment) -> None: ...
     def fresh(self, log: Log) -> None: ...
     def quarantined(self, log: Log) -> None: ...
     def doom(self, log: Log, segments: list[Segment], now: Now) -> None: ...
@@ -287,7 +288,7 @@ class Log:
         return fresh
 
     def _must_roll(self, segment: Segment, headers: tuple[Header, ...], total: int, now: Now) -> bool:
-        """Kafka's rules (`LogSegment.shouldRoll`): size, age by the messages' own timestamps, index full, offset span."""
+        """Kafka's rules (`LogSegment.shouldRoll`): size, age by the messages' timestamps, index full, offset span."""
         config = self.config
         if segment.size == 0:
             return False
@@ -388,8 +389,8 @@ class Log:
         return [segment for segment in self.solid() if segment.covered < segment.written.position]
 
     def solid(self) -> list[Segment]:
-        """The young segments, up to the first with an append that is not done: appends of different files pass each other,
-        and what lies behind a hole must not be proven durable before the hole is filled.
+        """The young segments, up to the first with an append that is not done: appends of different files pass each
+        other, and what lies behind a hole must not be proven durable before the hole is filled.
         """
         young = self._young()
         for i, segment in enumerate(young):
@@ -398,8 +399,8 @@ class Log:
         return young
 
     def uncertified(self) -> list[Segment]:
-        """The segments that the next certificate speaks of: from where the last one ended, as far as nothing before them
-        is missing, neither in their files nor in the journal.
+        """The segments that the next certificate speaks of: from where the last one ended, as far as nothing before
+        them is missing, neither in their files nor in the journal.
         """
         found = []
         for segment in self.segments[bisect_left(self.bases, self.certified_base) :]:
@@ -604,9 +605,10 @@ class Log:
     # Retention ---------------------------------------------------------------------------------------------------
 
     def advance_start(self, offset: Offset, high_watermark: Offset, now: Now, out: Out) -> None:
-        """DeleteRecords: nothing below `offset` is served any more.  Refuses OFFSET_OUT_OF_RANGE above the high watermark.
+        """DeleteRecords: nothing below `offset` is served any more.
 
-        Segments wholly below it go.  A smaller offset changes nothing.
+        Refuses OFFSET_OUT_OF_RANGE above the high watermark.  Segments wholly below it go; a smaller offset
+        changes nothing.
         """
         if offset > high_watermark or offset < 0:
             raise Refused(ErrorCode.OFFSET_OUT_OF_RANGE, f"offset {offset} is not in 0..{high_watermark}")
@@ -632,9 +634,9 @@ class Log:
             out.note("segments deleted", log=self.name, count=len(gone), start=offset)
 
     def retain(self, now: Now, high_watermark: Offset, out: Out) -> None:
-        """Drop segments that are too old or too many, oldest first, none that holds a record at or above the high watermark.
+        """Drop segments that are too old or too many, oldest first, none that reaches beyond the high watermark.
 
-        The age of a segment is that of its largest timestamp, or of its creation when it has none.  The active segment is
+        The age of a segment is that of its largest timestamp, or of its creation when it has none.  The active one is
         rolled first when it is expired (KAFKA-5634: never above the high watermark).
         """
         config = self.config

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from odradek.core.errors import Refused
+from odradek.core.log import reader
 from odradek.core.log.reader import Probe
 from odradek.core.log.segment import Segment
 from odradek.core.machine import Out
@@ -34,7 +35,7 @@ class TimeLookup:
     With `target` None the largest timestamp is looked for: first what it is, then the first record that has it.
     """
 
-    __slots__ = ("_answer", "_at", "_base", "_best", "_done", "_log", "_seek_best", "_trust", "_want", "target", "upto")
+    __slots__ = ("_answer", "_at", "_base", "_best", "_done", "_log", "_seek_best", "_step", "_trust", "_want", "target", "upto")
 
     def __init__(self, log: Log, target: WallMs | None, upto: Offset) -> None:
         self._log = log
@@ -47,6 +48,7 @@ class TimeLookup:
         self._at = 0
         self._want = 0
         """Bytes that the batch at hand needs, when it did not fit into a probe."""
+        self._step = log.config.index_interval_bytes
         self._seek_best = target is None
         self._best: WallMs = NO_TIMESTAMP
         self._trust = True
@@ -58,12 +60,17 @@ class TimeLookup:
             segment = self._log.segment_at(self._base) if self._base >= 0 else None
             if segment is not None and self._at < segment.written.position:
                 return self._probe(segment)
-            self._next_segment()
+            unindexed = self._next_segment()
+            if unindexed is not None:
+                return reader.index_probe(self._log, unindexed)
         return self._answer
 
     def learn(self, probe: Probe, data: bytes, now: Now, out: Out) -> None:
         """Look through the bytes of a probe."""
         if self._done:
+            return
+        if probe.is_index:
+            reader.learn(self._log, probe, data, out)
             return
         if probe.generation != self._log.generation or self._log.quarantined:
             self._end(None)
@@ -93,13 +100,19 @@ class TimeLookup:
 
     def _probe(self, segment: Segment) -> Probe:
         log = self._log
-        size = max(log.config.index_interval_bytes * 2, self._want, HEADER_BYTES)
+        # Twice as much each time: without an index the whole segment must be gone through.
+        self._step = min(2 * self._step, log.ledger.limits.recovery_read_bytes)
+        size = max(self._step, self._want, HEADER_BYTES)
         size = min(size, segment.written.position - self._at)
         return Probe(segment.file, self._at, size, segment.base, log.generation, -1, -1, None, False)
 
-    def _next_segment(self) -> None:
-        """Go to the next segment that may hold what is looked for, or end."""
+    def _next_segment(self) -> Segment | None:
+        """Go to the next segment that may hold what is looked for, or end.
+
+        Returned: one whose index must be read first.
+        """
         self._want = 0
+        self._step = self._log.config.index_interval_bytes
         for segment in self._log.segments:
             if segment.base <= self._base or segment.next <= self._log.start:
                 continue
@@ -116,10 +129,13 @@ class TimeLookup:
                 assert self.target is not None
                 if segment.max_time < self.target:
                     continue
+                if segment.index_stored and not segment.index_loaded:
+                    return segment
                 entry = segment.index.before_time(self.target)
             self._at = entry.position
-            return
+            return None
         self._exhausted()
+        return None
 
     def _exhausted(self) -> None:
         if self._seek_best:

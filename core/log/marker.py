@@ -1,7 +1,7 @@
 """The file that says how the last life of a data directory ended.
 
 Knows: its two contents.  Does not know: who reads them.
-Invariant: "clean" is replaced by "open", durably, before anything is loaded (KAFKA-10471) and so before the first write.
+Invariant: "clean" is replaced by "open", durably, before anything is loaded (KAFKA-10471): before the first write.
 """
 
 import struct

@@ -1,7 +1,7 @@
 """The idempotent producers of one partition: who wrote what last, so that a retry is recognised.
 
-Knows: for each producer id its epoch and its last five batches.  Does not know: files, or whether a batch became durable.
-Invariant: the state equals that of replaying the log from its start (but for producers that expired or were crowded out);
+Knows: for each producer id its epoch and its last five batches.  Does not know: files, or what became durable.
+Invariant: the state equals that of replaying the log from its start (but for producers expired or crowded out);
 `undo` restores exactly the state before an append that never happened.
 """
 
@@ -65,8 +65,8 @@ _UNKNOWN: Final = Producer(NO_EPOCH, (), -1)
 def check(header: Header, producer: Producer | None) -> Duplicate | None:
     """Judge a client's batch against its producer's state; as Kafka's `ProducerAppendInfo.checkSequence` (KIP-360).
 
-    Refuses INVALID_PRODUCER_EPOCH for an older epoch and OUT_OF_ORDER_SEQUENCE_NUMBER for a gap, or for a newer epoch that
-    does not begin at 0.  A producer without state may begin with any sequence: its records may have been deleted.
+    Refuses INVALID_PRODUCER_EPOCH for an older epoch and OUT_OF_ORDER_SEQUENCE_NUMBER for a gap, or for a newer epoch
+    that does not begin at 0.  A producer without state may begin with any sequence: its records may have been deleted.
     """
     if producer is None:
         return None
@@ -76,7 +76,7 @@ def check(header: Header, producer: Producer | None) -> Duplicate | None:
         raise Refused(ErrorCode.INVALID_PRODUCER_EPOCH, f"epoch {epoch}, the producer has used {producer.epoch}")
     if epoch > producer.epoch:
         if first != 0 and producer.epoch != NO_EPOCH:
-            raise Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, f"epoch {epoch} is new and begins at {first}, not at 0")
+            raise Refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, f"new epoch {epoch} begins at {first}, not at 0")
         return None
     batches = producer.batches
     last = (first + header.last_offset_delta) % SEQUENCES
@@ -104,7 +104,7 @@ def after(header: Header, last_offset: Offset, producer: Producer | None) -> Pro
 
 
 def after_control(header: Header, producer: Producer | None) -> Producer:
-    """The state after a transaction marker: a newer epoch forgets the batches of the older one; the transaction ends."""
+    """The state after a transaction marker: a newer epoch forgets the older batches; the transaction ends."""
     before = producer if producer is not None else _UNKNOWN
     batches = before.batches if before.epoch >= header.producer_epoch else ()
     epoch = max(before.epoch, header.producer_epoch)
@@ -206,7 +206,7 @@ class Producers:
 
     @property
     def first_open(self) -> Offset | None:
-        """First offset of the earliest open transaction: the last stable offset is below it.  None when none is open."""
+        """First offset of the earliest open transaction: the last stable offset is below it.  None: none is open."""
         return min((p.txn_first for p in self.by_id.values() if p.txn_first != NO_OFFSET), default=None)
 
     def _forget_oldest(self, end_before: Offset) -> None:

@@ -37,7 +37,7 @@ class Slice(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """Read `size` bytes of `file` from `at`, hand them to `Log.learn`, ask again.  The rest is the log's own business."""
+    """Read `size` bytes of `file` from `at`, hand them to `Log.learn`, ask again.  The rest is the log's business."""
 
     file: FileName
     at: int
@@ -132,7 +132,7 @@ def _locate(log: Log, segment: Segment, offset: Offset) -> int | Probe:
     if stop is None:
         stop = segment.written.position
     if not segment.index_loaded and segment.index_stored and stop - entry.position > log.config.index_interval_bytes:
-        return _index_probe(log, segment)
+        return index_probe(log, segment)
     size = min(stop - entry.position, log.ledger.limits.recovery_read_bytes)
     return _probe(log, segment, entry.position, size, offset)
 
@@ -169,7 +169,7 @@ def _probe(log: Log, segment: Segment, at: int, size: int, goal: Offset) -> Prob
     return Probe(segment.file, at, size, segment.base, log.generation, goal, known[1], None, False)
 
 
-def _index_probe(log: Log, segment: Segment) -> Probe:
+def index_probe(log: Log, segment: Segment) -> Probe:
     file = index_file(log.name, segment.base)
     return Probe(file, 0, INDEX_FILE_BYTES_MAX, segment.base, log.generation, -1, -1, None, True)
 
@@ -226,6 +226,8 @@ def _learn_index(segment: Segment, data: bytes, out: Out, log: Log) -> None:
         out.note("index file unusable, it is rebuilt as it is needed", log=log.name, base=segment.base)
         return
     segment.index.take(found[1])
+    if segment is not log.active:
+        log.ledger.index_taken(log, segment)
 
 
 def unreadable(log: Log, probe: Probe, why: str, out: Out) -> None:

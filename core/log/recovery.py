@@ -1,8 +1,8 @@
 """What is done before a data directory serves: the journal is replayed, every log is opened up to its last whole batch.
 
 Knows: how to tell a torn tail from rot.  Does not know: who performs its effects.
-Invariant: a recovered log is a prefix, at a batch boundary, of what was asked to be appended, and holds everything below
-the durable boundary that certificates and journal prove; where it cannot, it is quarantined and left as it is.
+Invariant: a recovered log is a prefix, at a batch boundary, of what was asked to be appended, and holds everything
+below the durable boundary that certificates and journal prove; where it cannot, it is quarantined and left as it is.
 
 Boot scripts: generators that yield a list of effects, whose `then` is filled in by the caller, and are sent the list of
 their values, a `Fault` in place of what failed.  Nothing is served while they run.
@@ -144,7 +144,9 @@ def _journal_id(file: FileName) -> int:
     return int(match[1])
 
 
-def _read_journal(directory: Directory, file: FileName, limits: Limits, out: Out) -> Generator[list[Effect], Values, None]:
+def _read_journal(
+    directory: Directory, file: FileName, limits: Limits, out: Out
+) -> Generator[list[Effect], Values, None]:
     match = journal.JOURNAL_NAME.fullmatch(file)
     assert match is not None
     data = bytearray()
@@ -251,7 +253,7 @@ def _held_back(
     why: str,
     out: Out,
 ) -> Log:
-    """A log that was quarantined in an earlier life: its files are known, so that it can be truncated fully, no more."""
+    """A log that was quarantined in an earlier life: its files are known so that it can be truncated fully."""
     log = Log(name, config, ledger, now)
     for base in bases:
         segment = Segment(name, base, now.wall)

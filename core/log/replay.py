@@ -1,7 +1,7 @@
 """What the journals say about each file of a data directory, folded into one picture.
 
 Knows: the meaning of journal entries, in order.  Does not know: what is on the disk (`recovery` compares).
-Invariant: folding a journal twice gives the picture of folding it once; a cut or a removal undoes what was said before it.
+Invariant: folding a journal twice gives the picture of folding it once; a cut or a removal undoes what came before.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Run(NamedTuple):
 
 
 class Picture:
-    """One file.  `synced` is the mark up to which the file itself was durable, `proven` counts the journal's bytes too."""
+    """One file.  `synced` is the mark up to which the file itself was durable, `proven` counts journaled bytes too."""
 
     __slots__ = ("proven", "runs", "synced")
 
@@ -116,7 +116,7 @@ class LogPicture:
 
 def _reaches(known: LogState, base: Offset, position: int) -> bool:
     """Whether the state counts bytes of a segment at or behind a cut."""
-    return any(summary.base > base or (summary.base == base and summary.size > position) for summary, _ in known.segments)
+    return any((summary.base, summary.size) > (base, position) for summary, _ in known.segments)
 
 
 class Pictures:

@@ -1,7 +1,7 @@
 """One file of a log, and what is known of it in memory.
 
 Knows: its offsets, sizes, times and boundaries.  Does not know: when to sync, roll or remove itself.
-Invariant: durable <= covered <= written <= size, all of them batch boundaries; `covered` is what the journal or a sync keeps.
+Invariant: durable <= covered <= written <= size, all batch boundaries; `covered` is what journal or sync keeps.
 """
 
 from collections import deque
@@ -95,6 +95,12 @@ class Segment:
         self.recent = Window(self.next, self.size)
         if self.size > 0:
             self.index.learn(self.next, self.size, self.max_time, 1)
+        self.index_loaded = False
+
+    def forget_index(self) -> None:
+        """Drop the index from memory; its file is read again when it is needed."""
+        assert self.index_stored
+        self.index = Index(self.base)
         self.index_loaded = False
 
     def settle(self, mark: Mark) -> None:

@@ -221,7 +221,7 @@ class Store:
         return log
 
     def delete(self, name: str, now: Now, out: Out) -> None:
-        """Remove a log, or a stray, with all its files.  Bytes that a `FileSlice` still wants are the driver's matter."""
+        """Remove a log, or a stray, with all its files.  What a `FileSlice` still wants is the driver's matter."""
         files: dict[FileName, None] = {}
         log = self.logs.get(name)
         if log is not None:
@@ -256,7 +256,7 @@ class Store:
             committer.settle(now, out)
 
     def close(self, now: Now, out: Out) -> None:
-        """Refuse appends, make everything durable, write the marker; tells `DirectoryClosed`.  Keep calling `settle`."""
+        """Refuse appends, make everything durable, write the marker, tell `DirectoryClosed`.  Call `settle` on."""
         self.committer.close(now, out)
 
     def done(self, token: Any, value: Any, now: Now, out: Out) -> None:
@@ -286,6 +286,8 @@ class Store:
             committer.marked(out)
         else:
             assert type(token) in (Stored, Dropped), token
+            if type(token) is Stored:
+                self._stored(token)
 
     def failed(self, token: Any, why: str, now: Now, out: Out) -> None:
         """An effect of this directory failed.  Only a full disk is survived."""
@@ -304,6 +306,14 @@ class Store:
             self._not_stored(token, out)
         else:
             committer.die(f"{type(token).__name__}: {why}", out)
+
+    def _stored(self, token: Stored) -> None:
+        """An index that lies on the disk may leave the memory."""
+        log = self.logs.get(token.name)
+        match = FILE_NAME.fullmatch(token.file)
+        segment = log.segment_at(int(match[2])) if log is not None and match is not None else None
+        if log is not None and segment is not None and segment is not log.active:
+            self.committer.index_taken(log, segment)
 
     def _not_stored(self, token: Stored, out: Out) -> None:
         """No room for an index: it is rebuilt when it is needed."""

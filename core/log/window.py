@@ -1,8 +1,8 @@
 """Exact batch boundaries of one stretch of a file: the tail of a segment, or what a reader has just probed.
 
 Knows: where each batch of the stretch begins, and where the last one ends.  Does not know: files or bytes.
-Invariant: consecutive batches without a hole in the file: batch i lies in [positions[i], positions[i + 1]), the last one
-ends at `close`, and it is the answer for the offsets [ends[i - 1], ends[i]), the first one for [base, ends[0]).
+Invariant: consecutive batches without a hole in the file: batch i lies in [positions[i], positions[i + 1]), the last
+one ends at `close`, and it is the answer for the offsets [ends[i - 1], ends[i]), the first one for [base, ends[0]).
 """
 
 from bisect import bisect_left, bisect_right

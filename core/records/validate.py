@@ -176,45 +176,35 @@ def accept(records: Buffer, rules: Rules, now_ms: WallMs) -> Accepted:
 
 def check_header(records: Buffer, rules: Rules) -> Header:
     """The fast part: the header's shape, the CRC and all that fields can say about each other.  Reads no record."""
-    header = _shape(records, rules)
-    if crc_of(records, 0, header.size) != header.crc:
-        raise Refused(ErrorCode.CORRUPT_MESSAGE, f"the CRC of the batch is not {header.crc:#010x}, send it again")
-    count = header.count
-    if count <= 0 or header.last_offset_delta != count - 1:
-        raise Refused(
-            ErrorCode.INVALID_RECORD, f"{count} records with a last offset delta of {header.last_offset_delta}"
-        )
-    if header.attributes & ~_CLIENT_BITS:
-        _refuse_attributes(header)
-    if header.compression > ZSTD:
-        raise compress.unknown_codec(header.compression)
-    if header.compression == ZSTD and rules.produce_version < ZSTD_PRODUCE_VERSION:
-        raise Refused(
-            ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
-            f"zstd needs Produce {ZSTD_PRODUCE_VERSION}, this is {rules.produce_version}",
-        )
-    if not header.compression and count * RECORD_BYTES_MIN > header.size - HEADER_BYTES:
-        raise Refused(ErrorCode.INVALID_RECORD, f"{count} records cannot fit {header.size - HEADER_BYTES} bytes")
-    if header.producer_id != NO_PRODUCER or header.attributes & TRANSACTIONAL_BIT:
-        _check_producer(header)
-    if header.base_timestamp < NO_TIMESTAMP or header.max_timestamp < NO_TIMESTAMP:
-        raise Refused(
-            ErrorCode.INVALID_TIMESTAMP,
-            f"timestamps {header.base_timestamp} and {header.max_timestamp}, none may be below -1",
-        )
-    return header
-
-
-def _shape(records: Buffer, rules: Rules) -> Header:
-    """The header of the only batch, whole and of a size that the topic takes."""
     given = len(records)
-    if given == 0:
-        raise Refused(ErrorCode.INVALID_RECORD, "no record batch, a produced partition needs exactly one")
     if given < HEADER_BYTES:
         _refuse_short(records)
     header = parse(records)
-    if header.magic != MAGIC:
-        _refuse_magic(header.magic)
+    base_offset, length, _, magic, crc, attributes, delta, base_time, max_time, producer_id, _, _, count = header
+    size = length + LENGTH_OVERHEAD
+    if magic != MAGIC or size != given or length < LENGTH_MIN or base_offset != 0 or size > rules.max_message_bytes:
+        _refuse_shape(header, given, rules)
+    if crc_of(records, 0, size) != crc:
+        raise Refused(ErrorCode.CORRUPT_MESSAGE, f"the CRC of the batch is not {crc:#010x}, send it again")
+    if count <= 0 or delta != count - 1:
+        raise Refused(ErrorCode.INVALID_RECORD, f"{count} records with a last offset delta of {delta}")
+    if attributes & ~_CLIENT_BITS:
+        _refuse_attributes(header)
+    codec = attributes & COMPRESSION_MASK
+    if codec >= ZSTD:
+        _check_zstd(codec, rules)
+    if not codec and count * RECORD_BYTES_MIN > size - HEADER_BYTES:
+        raise Refused(ErrorCode.INVALID_RECORD, f"{count} records cannot fit {size - HEADER_BYTES} bytes")
+    if producer_id != NO_PRODUCER or attributes & TRANSACTIONAL_BIT:
+        _check_producer(header)
+    if base_time < NO_TIMESTAMP or max_time < NO_TIMESTAMP:
+        raise Refused(ErrorCode.INVALID_TIMESTAMP, f"timestamps {base_time} and {max_time}, none may be below -1")
+    return header
+
+
+def _refuse_shape(header: Header, given: int, rules: Rules) -> None:
+    """Not the only batch, not whole, or of a size that the topic does not take.  The order is Kafka's."""
+    _refuse_magic(header.magic)
     if header.length < LENGTH_MIN or header.size > given:
         raise Refused(
             ErrorCode.CORRUPT_MESSAGE, f"the length says {header.length}, {given - LENGTH_OVERHEAD} bytes follow it"
@@ -225,9 +215,17 @@ def _shape(records: Buffer, rules: Rules) -> Header:
         )
     if header.base_offset != 0:
         raise Refused(ErrorCode.INVALID_RECORD, f"the base offset is {header.base_offset}, a client's must be 0")
-    if header.size > rules.max_message_bytes:
-        raise _too_large(header.size, rules)
-    return header
+    raise _too_large(header.size, rules)
+
+
+def _check_zstd(codec: int, rules: Rules) -> None:
+    if codec > ZSTD:
+        raise compress.unknown_codec(codec)
+    if rules.produce_version < ZSTD_PRODUCE_VERSION:
+        raise Refused(
+            ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
+            f"zstd needs Produce {ZSTD_PRODUCE_VERSION}, this is {rules.produce_version}",
+        )
 
 
 def _too_large(size: int, rules: Rules) -> Refused:
@@ -240,7 +238,9 @@ def _check_chain(records: Buffer, header: Header) -> None:
 
 
 def _refuse_short(records: Buffer) -> None:
-    """Less than a header: a message of an old format, or a torn batch."""
+    """Less than a header: nothing, a message of an old format, or a torn batch."""
+    if len(records) == 0:
+        raise Refused(ErrorCode.INVALID_RECORD, "no record batch, a produced partition needs exactly one")
     if len(records) > 16:
         _refuse_magic(memoryview(records).cast("B")[16])
     raise Refused(ErrorCode.CORRUPT_MESSAGE, f"{len(records)} bytes, a batch header takes {HEADER_BYTES}")

@@ -55,16 +55,16 @@ class Group:
         assert set(self.seen) == places
 
     def commit(self):
-        for member in self.members:
-            member.commit()
+        with ThreadPoolExecutor(len(self.members)) as pool:
+            list(pool.map(lambda member: member.commit(), self.members))
 
     def crash(self, member):
         member.crash()
         self.members.remove(member)
 
     def leave(self):
-        for member in self.members:
-            member.leave()
+        with ThreadPoolExecutor(len(self.members)) as pool:
+            list(pool.map(lambda member: member.leave(), self.members))
         self.members = []
 
 

@@ -195,7 +195,10 @@ def delete_records(client: Client, name: str, offset: int, index: int = 0) -> An
 
 def ask_metadata(client: Client, *names: str, version: int = 13, create_missing: bool = False) -> Any:
     wanted = tuple(MetadataRequestTopic(name=name) for name in names) if names else None
-    return client.ask(MetadataRequest(topics=wanted, allow_auto_topic_creation=create_missing), version)
+    request = MetadataRequest(topics=wanted)
+    if version >= 4:
+        request.allow_auto_topic_creation = create_missing
+    return client.ask(request, version)
 
 
 def alter(client: Client, kind: int, name: str, **settings: str | None) -> Any:
@@ -216,6 +219,12 @@ def init_producer(client: Client) -> int:
     answer = client.ask(InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=0), 5)
     assert answer.error_code == 0, answer
     return answer.producer_id  # type: ignore[no-any-return]
+
+
+def coordinating(key: str, version: int, kind: int = 0) -> FindCoordinatorRequest:
+    request = FindCoordinatorRequest(coordinator_keys=(key,)) if version >= 4 else FindCoordinatorRequest(key=key)
+    request.key_type = kind
+    return request
 
 
 def find(client: Client, group: str) -> None:

@@ -86,7 +86,11 @@ def version_of(key, draw):
 def request(draw, topic_id):
     """A request any client could send, or an empty one where this version cannot carry what was drawn."""
     key = draw.choice(KEYS)
-    version = version_of(key, draw)
+    return request_of(key, version_of(key, draw), draw, topic_id)
+
+
+def request_of(key, version, draw, topic_id):
+    """A request of one API and version."""
     try:
         body = struct_of(APIS[key].request, version, draw, topic_id)
         chunks = encode_request(key, version, draw.byte(), draw.choice((None, "", "client")), body)

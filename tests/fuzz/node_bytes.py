@@ -43,7 +43,9 @@ class Fuzzed:
         if self.visits % VISITS_PER_WORLD == 0:
             self.world = World()
         self.visits += 1
-        self.world.visit(frames_from(data, self.world.topic_id))
+        half = len(data) // 2
+        strangers = (data,) if half % 2 else (data[:half], data[half:])
+        self.world.visit(*[frames_from(drawn, self.world.topic_id) for drawn in strangers])
 
 
 def random_visits(seconds, seed):

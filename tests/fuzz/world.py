@@ -1,9 +1,9 @@
-"""A whole node with its files in memory, and one stranger who sends it what a fuzzer drew.
+"""A whole node with its files in memory, and strangers who send it what a fuzzer drew.
 
 Knows: the node's border (events in, effects out) and what must hold whatever a client sends.  Does not know: the
 fuzzer.
-Invariant: after each visit of the stranger the node is as it was for everyone else: it serves, answers the bystander,
-and holds nothing of the stranger's any more.
+Invariant: after each visit of strangers the node is as it was for everyone else: it serves, the bystander writes and
+reads what it wrote, no table is past its limit, and nothing is left of the strangers.
 """
 
 from collections import deque
@@ -15,17 +15,25 @@ from odradek.core import events as ev
 from odradek.core.configs import parse_broker
 from odradek.core.limits import KIB, MIB, Limits
 from odradek.core.node import Node, Stage
+from odradek.core.records.build import Record, build, records
 from odradek.core.types import Now
+from odradek.core.wire.fetch import FetchPartition, FetchRequest, FetchTopic
 from odradek.core.wire.frames import decode_response, encode_request, peek
+from odradek.core.wire.produce import PartitionProduceData, ProduceRequest, TopicProduceData
 from odradek.core.wire.registry import APIS
-from odradek.core.wire.topics import CreatableTopic, CreateTopicsRequest
+from odradek.core.wire.topics import CreatableTopic, CreatableTopicConfig, CreateTopicsRequest
 from odradek.core.wire.versions import ApiVersionsRequest
 
 BYSTANDER = 1
 FIRST_STRANGER = 2
 FRAMES_PER_VISIT = 8
 STEPS_PER_VISIT = 20_000
-API_VERSIONS, CREATE_TOPICS = 18, 19
+FAR_MS = 86_400_000 * 50
+"""Further ahead than any request can ask to be woken: 2^31 milliseconds."""
+PRODUCE, FETCH, API_VERSIONS, CREATE_TOPICS = 0, 1, 18, 19
+ITS_OWN = "the-topic-of-the-bystander"
+NO_SURPRISES = ("max.message.bytes", "1048576"), ("retention.ms", "-1"), ("retention.bytes", "-1")
+"""What a stranger might lawfully change for the whole broker, and the bystander would notice."""
 KNOWN = ApiVersionsRequest(client_software_name="bystander", client_software_version="1")
 PEER, LOCAL = ("127.0.0.1", 50000), ("127.0.0.1", 9092)
 SMALL = attrs.evolve(
@@ -42,6 +50,9 @@ SMALL = attrs.evolve(
     group_metadata_bytes_max=KIB,
     offsets_per_group=32,
     producers_per_partition=8,
+    parked_requests=8,
+    fetch_partitions_max=32,
+    configs_per_resource=16,
 )
 
 
@@ -92,8 +103,10 @@ class World:
         self.run_out()
         assert self.node.stage is Stage.SERVING, self.node.stage
         self.step(ev.Opened(BYSTANDER, PEER, LOCAL))
-        topics = (CreatableTopic(name="t", num_partitions=2, replication_factor=1),)
-        self.topic_id = self.ask_as_bystander(CREATE_TOPICS, 7, CreateTopicsRequest(topics=topics)).topics[0].topic_id
+        self.topic_id = self.create(CreatableTopic(name="t", num_partitions=2, replication_factor=1))
+        configs = tuple(CreatableTopicConfig(name=name, value=value) for name, value in NO_SURPRISES)
+        self.create(CreatableTopic(name=ITS_OWN, num_partitions=1, replication_factor=1, configs=configs))
+        self.said = 0
 
     # -- the driver's part
 
@@ -142,23 +155,64 @@ class World:
         assert correlation_id == 7
         return decoded
 
-    def visit(self, frames):
-        """A stranger connects, sends these frames until it is thrown out, and leaves."""
-        conn, self.next_stranger = self.next_stranger, self.next_stranger + 1
-        self.step(ev.Opened(conn, PEER, LOCAL))
-        asked = []
-        for frame in frames[:FRAMES_PER_VISIT]:
-            if conn in self.closed:
-                break
-            asked.append(bytes(frame[:8]))
-            self.step(ev.Received(conn, memoryview(bytearray(frame))))
-            self.run_out()
+    def create(self, topic):
+        (result,) = self.ask_as_bystander(CREATE_TOPICS, 7, CreateTopicsRequest(topics=(topic,))).topics
+        assert result.error_code == 0, result
+        return result.topic_id
+
+    def visit(self, *strangers):
+        """Strangers connect, send their frames in turn until they are thrown out, and leave."""
+        asked = {}
+        for _ in strangers:
+            asked[self.next_stranger] = []
+            self.step(ev.Opened(self.next_stranger, PEER, LOCAL))
+            self.next_stranger += 1
+        for turn in range(FRAMES_PER_VISIT):
+            for conn, frames in zip(asked, strangers, strict=True):
+                if turn < len(frames) and conn not in self.closed:
+                    asked[conn].append(bytes(frames[turn][:8]))
+                    self.step(ev.Received(conn, memoryview(bytearray(frames[turn]))))
+                    self.run_out()
+        self.check_bystander()
         self.pass_time(50)
-        self.check_answers(asked, self.sent.pop(conn, []))
-        self.step(ev.Closed(conn))
-        self.closed.discard(conn)
-        self.run_out()
-        self.check_nothing_is_left_of(conn)
+        self.check_bounds()
+        for conn, heads in asked.items():
+            self.check_answers(heads, self.sent.pop(conn, []))
+            self.step(ev.Closed(conn))
+            self.closed.discard(conn)
+            self.run_out()
+        self.check_nothing_is_left_of(asked)
+
+    def check_bystander(self):
+        """It writes one record, and reads that record and no other."""
+        value = b"said %d" % self.said
+        batch = bytes(build([Record(0, 1_700_000_000_000, b"k", value)]))
+        part = PartitionProduceData(index=0, records=batch)
+        data = (TopicProduceData(name=ITS_OWN, partition_data=(part,)),)
+        told = self.ask_as_bystander(PRODUCE, 9, ProduceRequest(acks=-1, timeout_ms=1000, topic_data=data))
+        written = told.responses[0].partition_responses[0]
+        assert (written.error_code, written.base_offset) == (0, self.said), written
+        wanted = FetchPartition(partition=0, fetch_offset=self.said, partition_max_bytes=MIB)
+        topics = (FetchTopic(topic=ITS_OWN, partitions=(wanted,)),)
+        found = self.ask_as_bystander(FETCH, 12, FetchRequest(max_bytes=MIB, topics=topics)).responses[0].partitions[0]
+        assert [record.value for record in records(found.records)] == [value]
+        self.said += 1
+
+    def check_bounds(self):
+        node, broker = self.node, self.node.broker
+        assert node.deadline is None or self.mono < node.deadline < self.mono + FAR_MS * 1_000_000
+        assert len(broker.parked) <= SMALL.parked_requests
+        assert len(broker.fetch_sessions) <= broker.config.max_incremental_fetch_session_cache_slots
+        assert sum(len(topic.leaders) for topic in broker.topics.values()) <= SMALL.partitions_max
+        for leader in broker.leaders.values():
+            assert len(leader.log.producers.by_id) <= SMALL.producers_per_partition
+        for host in broker.coordinator.hosts:
+            assert len(host.shard.groups) <= SMALL.groups_per_shard
+            for group in host.shard.groups.values():
+                assert len(group.members) <= SMALL.group_members_max
+                assert len(group.pending) <= SMALL.group_members_max
+            for held in host.shard.ledger.offsets.values():
+                assert len(held) <= SMALL.offsets_per_group
 
     def check_answers(self, asked, answers):
         """Each answers one request, in order, and can be decoded at the version that was asked."""
@@ -173,9 +227,11 @@ class World:
             known = key == API_VERSIONS and not APIS[key].has(version)
             decode_response(key, 0 if known else version, memoryview(answer)[4:])
 
-    def check_nothing_is_left_of(self, conn):
+    def check_nothing_is_left_of(self, conns):
         broker = self.node.broker
         assert list(broker.sessions) == [BYSTANDER]
         assert broker.backlog.bytes == 0
-        assert not [call for call in broker.parked if call.session.conn == conn]
+        assert not [call for call in broker.parked if call.session.conn in conns]
+        assert not broker._readers, "a read that nobody waits for"
+        assert not any(leader.listeners for leader in broker.leaders.values())
         assert self.ask_as_bystander(API_VERSIONS, 3, KNOWN).error_code == 0

@@ -10,6 +10,7 @@ headers as a list of [name, value].
 
 import json
 import os
+import queue
 import sys
 import threading
 import time
@@ -71,14 +72,14 @@ class Reading:
 class Member:
     """One group member polled by a thread of its own, so that it heartbeats while the test looks elsewhere.
 
-    `poll_once()` returns [(partition, offset), …]; `assigned()` the partitions; both run under one lock, as most
-    client libraries are not thread safe.
+    `poll_once()` returns [(partition, offset), …]; `assigned()` the partitions.  These and `commit` run under one lock,
+    as most client libraries are not thread safe.
     """
 
     def __init__(self, poll_once, assigned, commit, close):
         self.poll_once, self.assigned, self.commit_now, self.close = poll_once, assigned, commit, close
         self.lock = threading.Lock()
-        self.seen = []
+        self.seen = queue.SimpleQueue()
         self.partitions = []
         self.failed = None
         self.leaving = False
@@ -89,7 +90,8 @@ class Member:
         try:
             while not self.leaving:
                 with self.lock:
-                    self.seen.extend(self.poll_once())
+                    for place in self.poll_once():
+                        self.seen.put(place)
                     self.partitions = sorted(self.assigned())
                 time.sleep(IDLE_S)  # lets a waiting commit take the lock
         except Exception as error:
@@ -99,9 +101,8 @@ class Member:
     def poll(self):
         if self.failed:
             raise RuntimeError(self.failed)
-        with self.lock:
-            seen, self.seen = self.seen, []
-            return {"assigned": self.partitions, "seen": seen}
+        seen = [self.seen.get() for _ in range(self.seen.qsize())]
+        return {"assigned": self.partitions, "seen": seen}
 
     def commit(self):
         with self.lock:

@@ -26,6 +26,7 @@ TINY = Limits(
     checkpoint_bytes_max=4000,
     journal_range_bytes_max=500,
     certificate_ms=5,
+    index_bytes_total=500,
     disk_reserve_bytes=64,
     full_retry_ms=100,
 )

@@ -1,4 +1,4 @@
-"""One test for each published storage bug that this room guards against (design: known bugs S1-S5, S8, S9, I1, I2, R10)."""
+"""One test for each published storage bug that this room guards against (S1-S5, S8, S9, I1, I2, R10)."""
 
 import attrs
 import pytest

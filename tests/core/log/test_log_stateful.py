@@ -240,7 +240,8 @@ class LogMachine(RuleBasedStateMachine):
         epochs.cut_start(log.start)
         if log.end > log.start:
             assert log.epochs.entries == epochs.entries
-            assert log.producers.by_id == producers.by_id
+            if log.producers.by_id != producers.by_id:
+                self._compare_forgetful(name)
         expected = b"".join(data for data in model.batches if parse(data).next_offset > log.start)
         found = bytearray()
         offset = log.start
@@ -252,6 +253,19 @@ class LogMachine(RuleBasedStateMachine):
             offset = after
         assert bytes(found) == expected
         self._compare_times(name)
+
+    def _compare_forgetful(self, name: str) -> None:
+        """Without SYNC a power cut may take what the log knew of records already deleted: then it knows the files only."""
+        log = self.world.log(name)
+        assert log.config.durability is not Durability.SYNC
+        left = Producers(4, 10_000)
+        kept = [data for data in self.models[name].batches if parse(data).base_offset >= log.bases[0]]
+        for data in kept:
+            if parse(data).producer_id >= 0:
+                left.replay(parse(data))
+        assert log.bases[0] > 0
+        assert log.producers.by_id == left.by_id
+        self.models[name].batches = kept
 
     def _compare_times(self, name: str) -> None:
         model, log, world = self.models[name], self.world.log(name), self.world

@@ -315,21 +315,6 @@ def test_a_waiting_fetch_does_not_see_what_is_not_yet_durable() -> None:
     assert values(fetched(client.take())) == [b"a"]
 
 
-def test_a_switch_to_a_weaker_durability_shows_what_waited_for_the_sync() -> None:
-    lab, client = bench()
-    other = lab.connect()
-    client.send(fetching("t", (0, 0), wait_ms=500), 12)
-    data = lab.node.broker.topics["t"].leaders[0].log.name
-    lab.hold = lambda effect: isinstance(effect, ef.Sync) and effect.file.startswith(data)
-    other.send(production("t", batch(b"a")), 12)
-    third = lab.connect()
-    third.send(fetching("t", (0, 0)), 12)
-    assert bytes(fetched(third.take()).records) == b""
-    lab.release()
-    lab.hold = lambda effect: False
-    assert values(fetched(client.take())) == [b"a"]
-
-
 # Sessions ------------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,1 @@
+"""The simulator: one seed, one whole run, every step checked."""
