@@ -52,7 +52,7 @@ class Host:
         "_broker",
         "_config",
         "_replay",
-        "_seed",
+        "_rng",
         "drop_to",
         "held",
         "leader",
@@ -62,10 +62,10 @@ class Host:
         "shard",
     )
 
-    def __init__(self, broker: Broker, leader: Leader, config: GroupConfig, seed: int) -> None:
+    def __init__(self, broker: Broker, leader: Leader, config: GroupConfig, rng: Random) -> None:
         self._broker = broker
         self._config = config
-        self._seed = seed
+        self._rng = rng
         self.leader = leader
         self.held: deque[Held] = deque()
         self._replay: Replay | None = None
@@ -76,7 +76,9 @@ class Host:
         self.drop_to: tuple[Offset, Offset] | None = None
 
     def _fresh_shard(self) -> Shard:
-        return Shard(self.leader.partition.partition, self._config, self._broker.limits, Random(self._seed))
+        # Of its own chance: a shard that is loaded again must not hand out the member ids it gave before.
+        rng = Random(self._rng.getrandbits(64))
+        return Shard(self.leader.partition.partition, self._config, self._broker.limits, rng)
 
     def load(self, now: Now, out: Out) -> None:
         """Rebuild the shard from its log; it answers COORDINATOR_LOAD_IN_PROGRESS meanwhile."""
@@ -250,7 +252,7 @@ class Coordinator:
     def opened(self, leaders: list[Leader], now: Now, out: Out) -> None:
         """Partitions of `__consumer_offsets` are led here: load those that are new."""
         for leader in leaders[len(self.hosts) :]:
-            host = Host(self._broker, leader, self._config, self._rng.getrandbits(64))
+            host = Host(self._broker, leader, self._config, Random(self._rng.getrandbits(64)))
             self.hosts.append(host)
             host.load(now, out)
 

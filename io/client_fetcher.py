@@ -174,7 +174,7 @@ class Fetcher:
         return Chunk(place, found, position)
 
     def _moved_into_range(self, place: Place) -> bool:
-        """Go on where the log begins, if retention took what was to be read, or at `restart`; False: it was in range."""
+        """Go on where the log begins, if retention took what was next, or at `restart`; False: it was in range."""
         at = self.positions[place]
         first = offsets_at(self._client, {place: EARLIEST})[place]
         last = offsets_at(self._client, {place: LATEST}, committed=self._committed)[place]

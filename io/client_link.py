@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from odradek.core.errors import ErrorCode
 from odradek.core.wire.compile import decoder
 from odradek.core.wire.frames import API_VERSIONS, RESPONSE_LIMITS, encode_request
-from odradek.core.wire.primitives import WireError, budget_of
+from odradek.core.wire.primitives import EncodeError, WireError, budget_of
 from odradek.core.wire.reading import skip_tags
 from odradek.core.wire.registry import APIS
 from odradek.core.wire.versions import ApiVersionsRequest
-from odradek.io.client_errors import Garbled, Unreachable, Unsupported, check
+from odradek.io.client_errors import ClientError, Garbled, Unreachable, Unsupported, check
 
 DEFAULT_PORT = 9092
 FRAME_BYTES_MAX = 256 * 1024 * 1024
@@ -80,6 +80,8 @@ class Link:
         try:
             self._socket = socket.create_connection(address, CONNECT_TIMEOUT_S)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except UnicodeError:
+            raise Unreachable(f"cannot connect to {address}: that is no host name", retriable=False) from None
         except OSError as error:
             raise Unreachable(f"cannot connect to {address}: {reason(error)}") from None
         try:
@@ -127,7 +129,11 @@ class Link:
     def _send(self, body: Any, key: int, version: int, timeout_s: float) -> Ticket:
         self._last_id += 1
         ticket = Ticket(key, version, self._last_id, monotonic() + timeout_s)
-        frame = b"".join(encode_request(key, version, ticket.correlation_id, self._client_id, body))  # type: ignore[arg-type]
+        try:
+            chunks = encode_request(key, version, ticket.correlation_id, self._client_id, body)
+        except (EncodeError, UnicodeEncodeError) as error:
+            raise ClientError(f"{APIS[key].name} cannot be sent: {error}") from None
+        frame = b"".join(chunks)  # type: ignore[arg-type]
         try:
             self._socket.settimeout(timeout_s)
             self._socket.sendall(frame)

@@ -252,6 +252,8 @@ def _details(row: Any) -> str | None:
     """The broker's message, with that of the first record it names."""
     parts = [row.error_message or ""]
     parts += [record.batch_index_error_message or "" for record in row.record_errors[:1]]
+    if parts[-1] in parts[0]:
+        parts.pop()
     return "; ".join([part for part in parts if part]) or None
 
 

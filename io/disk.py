@@ -148,7 +148,7 @@ class Disk:
         self.replaces.append(ReplaceJob(effect.file, effect.data, self.files.unsynced(above), effect.then))
 
     def remove(self, effect: Remove) -> None:
-        """Unlink at once; the blocks are freed by the background thread, or by the last reader."""
+        """Unlink at once; the background thread frees the blocks, unless a reader is the last, and makes it durable."""
         if self._held(effect):
             return
         try:
@@ -162,7 +162,7 @@ class Disk:
             self.behind.submit([CloseJob(file)])
         elif file is not None:
             self.files.unpin(file)
-        self.events.append(Done(effect.then))
+        self.syncs[True].setdefault(effect.file, SyncJob(None, 0, (), [])).thens.append(effect.then)
 
     def list(self, effect: List) -> None:
         """Walk the directory; everything asked for before is visible."""

@@ -38,6 +38,7 @@ from odradek.core.wire.commits import (
     OffsetFetchResponseTopic,
     OffsetFetchResponseTopics,
 )
+from odradek.core.wire.schema import INT64_MAX
 
 GROUPS_SINCE = 8
 """From this version on OffsetFetch asks for several groups (KIP-709)."""
@@ -106,7 +107,7 @@ def _commit_one(
             return ErrorCode.POLICY_VIOLATION
     expires = NO_TIMESTAMP
     if request.retention_time_ms >= 0:
-        expires = t.now.wall + request.retention_time_ms
+        expires = min(t.now.wall + request.retention_time_ms, INT64_MAX)  # 2^63 - 1 is a client's "never"
     value = OffsetCommitValue(
         offset=part.committed_offset,
         leader_epoch=NO_EPOCH if expires != NO_TIMESTAMP else part.committed_leader_epoch,

@@ -34,6 +34,9 @@ KNOWN_ID_SINCE = 4
 SKIP_SINCE = 9
 """From this version on, a leader can be told that nothing need be assigned (KIP-814)."""
 
+MEMBER_ID_PREFIX_CHARS_MAX = 255
+"""What a member id keeps of a client's id: that may have 32,767 bytes, and then no string has room for what follows."""
+
 
 class Join(NamedTuple):
     """A JoinGroup, read and checked as far as that needs no group."""
@@ -137,6 +140,7 @@ def _new_id(t: Turn, ask: Join) -> str:
     prefix = ask.request.group_instance_id
     if prefix is None:
         prefix = ask.client.id
+    prefix = prefix[:MEMBER_ID_PREFIX_CHARS_MAX]
     return f"{prefix}-{UUID(int=t.rng.getrandbits(128), version=4)}"
 
 

@@ -17,7 +17,7 @@ from odradek.core.log.config import Durability
 from odradek.core.log.facts import DirectoryClosed, DirectoryFailed
 from odradek.core.log.index import ENTRY_BYTES
 from odradek.core.log.journal import Entry
-from odradek.core.log.log import Appended, Dropped, Log, Removed, Rolled, Stored
+from odradek.core.log.log import Appended, Dropped, Log, Removed, Rolled
 from odradek.core.log.marker import MARKER, clean_marker
 from odradek.core.log.segment import Mark, Segment, index_file, log_file
 from odradek.core.machine import Out
@@ -221,6 +221,8 @@ class Committer:
 
     def index_taken(self, log: Log, segment: Segment) -> None:
         """The index of a closed segment is in memory and on disk: beyond the bound the first that came goes first."""
+        if (log.name, segment.base) in self.indexes:
+            return
         self.indexes[log.name, segment.base] = segment
         self.index_bytes += len(segment.index) * ENTRY_BYTES
         while self.index_bytes > self.limits.index_bytes_total and self.indexes:
@@ -710,5 +712,3 @@ def files_of(log: Log) -> tuple[FileName, ...]:
         found += (log_file(log.name, base), index_file(log.name, base))
     return tuple(found)
 
-
-__all__ = ["Committer", "Stored", "files_of"]

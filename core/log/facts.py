@@ -13,7 +13,10 @@ class LogMoved(NamedTuple):
 
 
 class AppendsUndone(NamedTuple):
-    """The disk is full: every append of this log from offset `to` on never happened.  Answer KAFKA_STORAGE_ERROR."""
+    """The disk is full: every append of this log from offset `to` on is taken back.  Answer KAFKA_STORAGE_ERROR.
+
+    A crash before the file is cut may bring them back: the client was told of a failure, not of an absence.
+    """
 
     name: str
     to: int

@@ -35,7 +35,20 @@ class TimeLookup:
     With `target` None the largest timestamp is looked for: first what it is, then the first record that has it.
     """
 
-    __slots__ = ("_answer", "_at", "_base", "_best", "_done", "_log", "_seek_best", "_step", "_trust", "_want", "target", "upto")
+    __slots__ = (
+        "_answer",
+        "_at",
+        "_base",
+        "_best",
+        "_done",
+        "_log",
+        "_seek_best",
+        "_step",
+        "_trust",
+        "_want",
+        "target",
+        "upto",
+    )
 
     def __init__(self, log: Log, target: WallMs | None, upto: Offset) -> None:
         self._log = log
@@ -118,7 +131,7 @@ class TimeLookup:
                 continue
             if segment.base >= self.upto:
                 break
-            self._base = segment.base
+            before, self._base = self._base, segment.base
             if self._seek_best:
                 if self._trust and segment.next <= self.upto:
                     self._best = max(self._best, segment.max_time)
@@ -130,6 +143,7 @@ class TimeLookup:
                 if segment.max_time < self.target:
                     continue
                 if segment.index_stored and not segment.index_loaded:
+                    self._base = before
                     return segment
                 entry = segment.index.before_time(self.target)
             self._at = entry.position

@@ -221,7 +221,7 @@ def learn(log: Log, probe: Probe, data: bytes, out: Out) -> None:
 def _learn_index(segment: Segment, data: bytes, out: Out, log: Log) -> None:
     segment.index_loaded = True
     found = index_rules.decode(data)
-    if found is None or found[0].base != segment.base or found[0].size > segment.written.position:
+    if found is None or found[0] != segment.summary:
         segment.index_stored = False
         out.note("index file unusable, it is rebuilt as it is needed", log=log.name, base=segment.base)
         return

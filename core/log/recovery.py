@@ -28,7 +28,7 @@ from odradek.core.log.state import LogState
 from odradek.core.log.state import decode as decode_state
 from odradek.core.machine import Out
 from odradek.core.records.batch import HEADER_BYTES, LENGTH_MIN, MAGIC, Header, check_crc, parse
-from odradek.core.types import NO_OFFSET, FileName, Now, Offset
+from odradek.core.types import FileName, Now, Offset
 
 FILE_NAME: Final = re.compile(r"([^/]+)/(\d{20})\.(log|index)")
 
@@ -383,11 +383,14 @@ class Scanner:
         return ""
 
     def _remove_stale(self, bases: list[Offset]) -> Generator[list[Effect], Values, None]:
-        """Index files of segments that are scanned: they may know of bytes that are no more."""
+        """Index files of segments that are scanned or missing: they may know of bytes that are no more."""
         first = self.log.active.base if self.log.active is not None else 0
         files = self.directory.files
-        stale = [index_file(self.name, base) for base in bases if base >= first]
-        stale = [file for file in stale if files.pop(file, None) is not None]
+        kept = [index_file(self.name, base) for base in bases if base < first]
+        prefix = f"{self.name}/"
+        stale = [file for file in files if file.startswith(prefix) and file.endswith(".index") and file not in kept]
+        for file in stale:
+            del files[file]
         if self.log.active is not None:
             self.log.active.index_stored = False
         if stale:
@@ -542,4 +545,3 @@ class Scanner:
         log.producers.clear_undo(log.end)
 
 
-__all__ = ["NO_OFFSET", "Directory", "Fault", "Scanner", "Unrecoverable", "open_directory", "open_log"]

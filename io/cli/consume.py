@@ -14,7 +14,7 @@ from odradek.io.cli.formats import HELP, BadFormat, Printer, printer
 from odradek.io.cli.jsonlines import record_line
 from odradek.io.cli.moments import AT, END, FORMS, START, TIME, TIME_FORMS, BadMoment, Moment, moment, resolved
 from odradek.io.cli.progress import Progress
-from odradek.io.cli.terminal import Parser, Usage, client, counted, reaching, run
+from odradek.io.cli.terminal import Parser, Usage, client, counted, put, reaching, run
 from odradek.io.client import Client, Place
 from odradek.io.client_fetcher import Chunk, Fetcher
 from odradek.io.client_offsets import EARLIEST, LATEST, offsets_at
@@ -69,19 +69,16 @@ class Output:
 
     def write(self, chunks: Sequence[Chunk]) -> None:
         """Print; `done` has the offsets behind what was handed to the operating system."""
-        done = {}
         for place, found, next_offset in chunks:
             taken = found[: self._left]
             self._left -= len(taken)
             out = b"".join([self._show(place, record) for record in taken])
-            sys.stdout.buffer.write(out)
+            put(out)
             self._progress.add(len(taken), len(out))
             if len(taken) == len(found):
-                done[place] = next_offset
+                self.done[place] = next_offset
             elif taken:
-                done[place] = taken[-1].offset + 1
-        sys.stdout.buffer.flush()
-        self.done.update(done)
+                self.done[place] = taken[-1].offset + 1
 
     def end(self) -> None:
         self._progress.end()

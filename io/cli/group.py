@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from odradek.core.errors import ErrorCode
 from odradek.io.cli.jsonlines import row_line
 from odradek.io.cli.tables import shown, table
-from odradek.io.cli.terminal import Parser, client, reaching, run, verbs
+from odradek.io.cli.terminal import Parser, client, put, reaching, run, verbs
 from odradek.io.client import Client, Place
 from odradek.io.client_errors import ServerError
 from odradek.io.client_groups import (
@@ -76,12 +76,12 @@ def listing(argv: list[str]) -> int:
         groups = list_groups(connected)
     if chosen.output == "json":
         rows = [{"group": g.name, "type": g.type, "protocol": g.protocol, "state": g.state} for g in groups]
-        sys.stdout.write("".join([row_line(row) for row in rows]))
+        put("".join([row_line(row) for row in rows]))
     elif chosen.state:
         cells = [(g.name, g.type, g.protocol, g.state) for g in groups]
-        sys.stdout.write(table(("GROUP", "TYPE", "PROTOCOL", "STATE"), cells))
+        put(table(("GROUP", "TYPE", "PROTOCOL", "STATE"), cells))
     else:
-        sys.stdout.write("".join([f"{shown(group.name)}\n" for group in groups]))
+        put("".join([f"{shown(group.name)}\n" for group in groups]))
     return 0
 
 
@@ -196,9 +196,9 @@ def _assignment(member: Member) -> str | None:
 
 def _show(chosen: argparse.Namespace, columns: Sequence[str], fields: Sequence[str], rows: list[Row]) -> None:
     if chosen.output == "json":
-        sys.stdout.write("".join([row_line(dict(zip(fields, row, strict=True))) for row in rows]))
+        put("".join([row_line(dict(zip(fields, row, strict=True))) for row in rows]))
     elif rows:
-        sys.stdout.write(table(columns, rows))
+        put(table(columns, rows))
 
 
 def delete(argv: list[str]) -> int:

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 FIELDS = ("topic", "partition", "offset", "timestamp", "key", "key_base64", "value", "value_base64", "headers")
 HEADER_FIELDS = ("key", "key_base64", "value", "value_base64")
 
-_write = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
+SPELT_OUT = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
+"""Characters that some readers take for the end of a line, and terminals for commands."""
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 
 class BadLine(ValueError):
@@ -87,6 +90,10 @@ def record_from(line: bytes) -> Wanted:
         value=_taken(fields, "value"),
         headers=tuple([_header(header) for header in headers]),
     )
+
+
+def _write(fields: dict[str, object]) -> str:
+    return _encode(fields).translate(SPELT_OUT)
 
 
 def _put(fields: dict[str, object], name: str, blob: bytes | None) -> None:

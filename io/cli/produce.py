@@ -19,7 +19,7 @@ from odradek.io.cli.formats import HELP, BadFormat, literal, printer
 from odradek.io.cli.jsonlines import Wanted, record_line
 from odradek.io.cli.progress import Progress
 from odradek.io.cli.reading import BadInput, LineFormat, Source, json_lines, lines
-from odradek.io.cli.terminal import Failed, Parser, Usage, client, counted, reaching, run
+from odradek.io.cli.terminal import Failed, Parser, Usage, client, counted, put, reaching, run
 from odradek.io.client_producer import Delivery, Producer
 
 ACKS = {"all": -1, "-1": -1, "0": 0, "1": 1}
@@ -127,7 +127,7 @@ def _teller(chosen: argparse.Namespace) -> Callable[[Delivery], None] | None:
     """What is printed for each record: nothing, unless it was asked for or a person types the lines."""
     text = chosen.output
     if text is None:
-        if not chosen.verbose and (chosen.files or not sys.stdin.isatty()):
+        if not chosen.verbose and (chosen.files or sys.stdin is None or not sys.stdin.isatty()):
             return None
         text = TOLD
     try:
@@ -141,14 +141,15 @@ def _teller(chosen: argparse.Namespace) -> Callable[[Delivery], None] | None:
             offset = -1 if delivery.base_offset < 0 else delivery.base_offset + index
             timestamp = record.timestamp if delivery.append_time < 0 else delivery.append_time
             out.append(show(delivery.place, record._replace(offset=offset, timestamp=timestamp)))
-        sys.stdout.buffer.write(b"".join(out))
-        sys.stdout.flush()
+        put(b"".join(out))
 
     return tell
 
 
 def _opened(stack: ExitStack, name: str) -> BinaryIO:
     if name == "-":
+        if sys.stdin is None:
+            raise Failed("standard input is closed: give FILEs")
         return sys.stdin.buffer
     return stack.enter_context(open(name, "rb", buffering=0))
 

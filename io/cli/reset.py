@@ -14,7 +14,7 @@ from odradek.io.cli.group import PROG, output_option
 from odradek.io.cli.jsonlines import row_line
 from odradek.io.cli.moments import AT, END, START, TIME, TIME_FORMS, BadMoment, Moment, duration_ms, moment
 from odradek.io.cli.tables import table
-from odradek.io.cli.terminal import Failed, Parser, Usage, client, reaching
+from odradek.io.cli.terminal import Failed, Parser, Usage, client, put, reaching
 from odradek.io.client import Client, Place
 from odradek.io.client_errors import ServerError
 from odradek.io.client_groups import EMPTY, commit, committed_offsets, describe_group
@@ -53,9 +53,9 @@ def reset_offsets(argv: list[str]) -> int:
     rows = [(chosen.group, place.topic, place.partition, news[place], committed.get(place)) for place in places]
     if chosen.output == "json":
         names = [column.lower().replace("-", "_") for column in COLUMNS]
-        sys.stdout.write("".join([row_line(dict(zip(names, row, strict=True))) for row in rows]))
+        put("".join([row_line(dict(zip(names, row, strict=True))) for row in rows]))
     else:
-        sys.stdout.write(table(COLUMNS, rows))
+        put(table(COLUMNS, rows))
     if not chosen.execute:
         sys.stdout.flush()
         print("Nothing was changed: add --execute to do it.", file=sys.stderr)

@@ -6,9 +6,11 @@ Invariant: a person never sees a traceback; exit code 2 is for the command line,
 
 import argparse
 import os
+import select
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 from odradek.io.client import Client
@@ -115,6 +117,31 @@ def verbs(prog: str, summary: str, table: Mapping[str, tuple[Callable[[list[str]
 
 def run(command: Callable[[list[str]], int], argv: Sequence[str]) -> int:
     """Run a subcommand and turn whatever ends it into an exit code."""
+    if sys.stdout is None or sys.stderr is None:
+        return 1  # Python's way of saying that the descriptor is closed; there is nobody to tell.
+    with _orderly_end():
+        return _run(command, argv)
+
+
+@contextmanager
+def _orderly_end() -> Iterator[None]:
+    """SIGTERM ends a command as ^C does: what was read is committed, the group is left."""
+    try:
+        before = signal.signal(signal.SIGTERM, _terminated)
+    except ValueError:  # Not the main thread: signals are another's.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _run(command: Callable[[list[str]], int], argv: Sequence[str]) -> int:
     try:
         code = command(list(argv))
         sys.stdout.flush()
@@ -134,8 +161,26 @@ def run(command: Callable[[list[str]], int], argv: Sequence[str]) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _say(f"{where}{(error.strerror or str(error)).lower()}", 1)
-    except SystemExit as error:  # argparse, after --help
+    except SystemExit as error:  # argparse after --help, or SIGTERM
+        _flush_quietly()
         return error.code if isinstance(error.code, int) else 0
+
+
+def put(data: str | bytes) -> None:
+    """Write to standard output, all of it, and hand it to the operating system.
+
+    With PYTHONUNBUFFERED a write may take a part only, and Python's own `print` then loses the rest.
+    """
+    sys.stdout.flush()
+    out = sys.stdout.buffer
+    view = memoryview(data.encode(errors="replace") if isinstance(data, str) else data)
+    while view:
+        taken = out.write(view)
+        if taken is None:  # Not blocking, and full.
+            select.select([], [out.fileno()], [])
+            continue
+        view = view[taken:]
+    out.flush()
 
 
 def _say(error: object, code: int) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from odradek.core.errors import ErrorCode
 from odradek.io.cli.jsonlines import row_line
 from odradek.io.cli.tables import shown, table
-from odradek.io.cli.terminal import Parser, Usage, client, counted, pair, reaching, run, verbs
+from odradek.io.cli.terminal import Parser, Usage, client, counted, pair, put, reaching, run, verbs
 from odradek.io.client import Topic
 from odradek.io.client_admin import (
     Eligible,
@@ -25,7 +25,6 @@ from odradek.io.client_admin import (
     grow_topic,
     topic_configs,
 )
-from odradek.io.client_errors import check
 
 PROG = "odradek topic"
 PARTITIONS_MAX = 2**31 - 1
@@ -143,12 +142,12 @@ def listing(argv: list[str]) -> int:
     topics = [found[name] for name in sorted(found) if not (chosen.exclude_internal and found[name].internal)]
     if chosen.output == "json":
         lines = [row_line({**_summary(topic), "internal": topic.internal}) for topic in topics]
-        sys.stdout.write("".join(lines))
+        put("".join(lines))
     elif chosen.verbose:
         rows = [(topic.name, len(topic.partitions), _replicas(topic)) for topic in topics]
-        sys.stdout.write(table(("TOPIC", "PARTITIONS", "REPLICAS"), rows))
+        put(table(("TOPIC", "PARTITIONS", "REPLICAS"), rows))
     else:
-        sys.stdout.write("".join([f"{shown(topic.name)}\n" for topic in topics]))
+        put("".join([f"{shown(topic.name)}\n" for topic in topics]))
     return 0
 
 
@@ -166,18 +165,17 @@ def describe(argv: list[str]) -> int:
     reaching(parser)
     chosen = parser.parse_args(argv)
     with client(chosen) as connected:
-        found = connected.persist(lambda: connected.cluster(None)).topics
-        names = list(dict.fromkeys(chosen.names)) or sorted(found)
-        for name in names:
-            check(ErrorCode.NONE if name in found else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"topic {shown(name)}")
+        names = list(dict.fromkeys(chosen.names))
+        found = connected.topics(names) if names else connected.persist(lambda: connected.cluster(None)).topics
+        names = names or sorted(found)
         settings = topic_configs(connected, names)
         eligible = connected.persist(lambda: eligible_replicas(connected, names))
     for name in names:
         wanted = [row for row in settings[name] if chosen.all_configs or not row.default] if name in settings else []
         if chosen.output == "json":
-            sys.stdout.write(row_line(_object(found[name], wanted)))
+            put(row_line(_object(found[name], wanted)))
         else:
-            sys.stdout.write(_sentences(found[name], wanted, eligible))
+            put(_sentences(found[name], wanted, eligible))
     return 0
 
 

@@ -29,12 +29,15 @@ class Lab:
         files: dict[str, bytearray] | None = None,
         config: dict[str, str] | None = None,
         limits: Limits | None = None,
-        seed: int = 1,
+        seed: int | None = None,
         cluster_id: str = "lab",
     ) -> None:
         self.files: dict[str, bytearray] = {} if files is None else files
         self.mono = 1_000_000_000
         self.wall = START_WALL_MS
+        if seed is None:
+            # As in the world: no two lives of a node have the same chance.
+            seed = sum(len(data) for data in self.files.values())
         self.node = Node(parse_broker(config or {}), limits or Limits(), Random(seed), cluster_id)
         self.queue: deque[ev.Event] = deque()
         self.sent: dict[int, deque[bytes]] = {}

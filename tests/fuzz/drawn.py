@@ -4,6 +4,8 @@ Knows: the declarations of the wire.  Does not know: the node.
 Invariant: the same bytes give the same frames.
 """
 
+from typing import NamedTuple
+
 from odradek.core.records.build import Record, build
 from odradek.core.requests.dispatch import SERVED
 from odradek.core.wire.frames import encode_request
@@ -32,6 +34,39 @@ BATCHES = tuple(
     for count, codec in ((1, 0), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4))
 )
 KEYS = sorted(SERVED)
+LIKELY_WORDS = {
+    "protocol_type": ("consumer",),
+    "protocol_name": ("range",),
+    "group_instance_id": ("i", "j"),
+    "client_software_name": ("fuzz",),
+    "client_software_version": ("1",),
+}
+LIKELY_NUMBERS = {
+    "acks": (-1, 1, 0),
+    "replica_id": (-1, -2),
+    "resource_type": (2, 4),
+    "partition": (0, 1),
+    "partition_index": (0, 1),
+    "index": (0, 1),
+    "fetch_offset": (0, 1, 3),
+    "timestamp": (-1, -2, -3, 5),
+    "generation_id": (-1, 1, 2),
+    "generation_id_or_member_epoch": (-1, 1),
+    "session_timeout_ms": (6000, 10_000),
+    "session_epoch": (-1, 0, 1, 2),
+    "max_wait_ms": (0, 1, 60_000),
+    "replication_factor": (1, -1),
+    "key_type": (0,),
+    "config_operation": (0, 1, 2, 3),
+}
+
+
+class Known(NamedTuple):
+    """What a client could have learnt of the node by asking."""
+
+    topic_id: bytes
+    members: tuple[str, ...] = ()
+    sessions: tuple[int, ...] = ()
 
 
 class Draw:
@@ -57,7 +92,7 @@ class Draw:
         return bytes(self.data[self.at - size : self.at])
 
 
-def frames_from(data, topic_id):
+def frames_from(data, known):
     draw = Draw(data)
     frames = []
     while draw.left > 0 and len(frames) < 8:
@@ -67,9 +102,9 @@ def frames_from(data, topic_id):
             case 1:
                 frames.append(header(draw) + draw.piece(draw.byte()))
             case 2:
-                frames.append(spoiled(request(draw, topic_id), draw))
+                frames.append(spoiled(request(draw, known), draw))
             case _:
-                frames.append(request(draw, topic_id))
+                frames.append(request(draw, known))
     return frames
 
 
@@ -83,16 +118,16 @@ def version_of(key, draw):
     return api.lowest + draw.byte() % (api.highest - api.lowest + 1)
 
 
-def request(draw, topic_id):
+def request(draw, known):
     """A request any client could send, or an empty one where this version cannot carry what was drawn."""
     key = draw.choice(KEYS)
-    return request_of(key, version_of(key, draw), draw, topic_id)
+    return request_of(key, version_of(key, draw), draw, known)
 
 
-def request_of(key, version, draw, topic_id):
+def request_of(key, version, draw, known):
     """A request of one API and version."""
     try:
-        body = struct_of(APIS[key].request, version, draw, topic_id)
+        body = struct_of(APIS[key].request, version, draw, known)
         chunks = encode_request(key, version, draw.byte(), draw.choice((None, "", "client")), body)
     except EncodeError:
         return b""
@@ -113,32 +148,45 @@ def spoiled(frame, draw):
             return frame[:at] + draw.piece(4) + frame[at:]
 
 
-def struct_of(cls, version, draw, topic_id):
+def struct_of(cls, version, draw, known):
     fields = [field for field in shape(cls).fields if field.carried(version)]
-    return cls(**{field.name: value_of(field, version, draw, topic_id) for field in fields})
+    return cls(**{field.name: value_of(field, version, draw, known) for field in fields})
 
 
-def value_of(field, version, draw, topic_id):
+def value_of(field, version, draw, known):
     if field.is_nullable(version) and draw.byte() % 4 == 0:
         return None
     match field.kind:
         case "string":
-            return draw.choice(WORDS)
+            return draw.choice(likely(field.name, known)) if draw.byte() % 4 else draw.choice(WORDS)
         case "bytes_":
             return draw.piece(draw.byte() % 40)
         case "records":
             return spoiled(draw.choice(BATCHES), draw) if draw.byte() % 4 == 0 else draw.choice(BATCHES)
         case "uuid":
-            return draw.choice((topic_id, bytes(16), bytes(15) + b"\x01", b"\x07" * 16))
+            return draw.choice((known.topic_id, bytes(16), bytes(15) + b"\x01", b"\x07" * 16))
         case "nested":
-            return struct_of(field.of, version, draw, topic_id)
+            return struct_of(field.of, version, draw, known)
         case "array":
-            return tuple(element_of(field, version, draw, topic_id) for _ in range(draw.byte() % (ITEMS_MAX + 1)))
+            return tuple(element_of(field, version, draw, known) for _ in range(draw.byte() % (ITEMS_MAX + 1)))
         case kind:
+            if field.name in LIKELY_NUMBERS and draw.byte() % 4:
+                return draw.choice(LIKELY_NUMBERS[field.name])
+            if field.name == "session_id" and known.sessions and draw.byte() % 4:
+                return draw.choice(known.sessions)
             return draw.choice(NUMBERS[kind])
 
 
-def element_of(field, version, draw, topic_id):
+def likely(name, known):
+    """What a client would put there: only with the right names does a request get far."""
+    if "member_id" in name:
+        return ("", *known.members)
+    if name in LIKELY_WORDS:
+        return LIKELY_WORDS[name]
+    return ("g", "h") if "group" in name or "key" in name else ("t",)
+
+
+def element_of(field, version, draw, known):
     if isinstance(field.of, type):
-        return struct_of(field.of, version, draw, topic_id)
-    return value_of(field.of(), version, draw, topic_id)
+        return struct_of(field.of, version, draw, known)
+    return value_of(field.of(), version, draw, known)

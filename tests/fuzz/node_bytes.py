@@ -28,7 +28,7 @@ else:
     from drawn import frames_from
     from world import World
 
-VISITS_PER_WORLD = 300
+VISITS_PER_WORLD = 100
 INPUT_BYTES_MAX = 1024
 
 
@@ -41,11 +41,13 @@ class Fuzzed:
 
     def visit(self, data):
         if self.visits % VISITS_PER_WORLD == 0:
+            if self.world is not None:
+                self.world.begin_anew(clean=bool(self.visits // VISITS_PER_WORLD % 2))
             self.world = World()
         self.visits += 1
         half = len(data) // 2
         strangers = (data,) if half % 2 else (data[:half], data[half:])
-        self.world.visit(*[frames_from(drawn, self.world.topic_id) for drawn in strangers])
+        self.world.visit(*[frames_from(drawn, self.world.known()) for drawn in strangers])
 
 
 def random_visits(seconds, seed):

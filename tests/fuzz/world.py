@@ -10,6 +10,7 @@ from collections import deque
 from random import Random
 
 import attrs
+from drawn import Known
 from odradek.core import effects as do
 from odradek.core import events as ev
 from odradek.core.configs import parse_broker
@@ -19,6 +20,7 @@ from odradek.core.records.build import Record, build, records
 from odradek.core.types import Now
 from odradek.core.wire.fetch import FetchPartition, FetchRequest, FetchTopic
 from odradek.core.wire.frames import decode_response, encode_request, peek
+from odradek.core.wire.membership import FindCoordinatorRequest
 from odradek.core.wire.produce import PartitionProduceData, ProduceRequest, TopicProduceData
 from odradek.core.wire.registry import APIS
 from odradek.core.wire.topics import CreatableTopic, CreatableTopicConfig, CreateTopicsRequest
@@ -30,7 +32,7 @@ FRAMES_PER_VISIT = 8
 STEPS_PER_VISIT = 20_000
 FAR_MS = 86_400_000 * 50
 """Further ahead than any request can ask to be woken: 2^31 milliseconds."""
-PRODUCE, FETCH, API_VERSIONS, CREATE_TOPICS = 0, 1, 18, 19
+PRODUCE, FETCH, FIND_COORDINATOR, API_VERSIONS, CREATE_TOPICS = 0, 1, 10, 18, 19
 ITS_OWN = "the-topic-of-the-bystander"
 NO_SURPRISES = ("max.message.bytes", "1048576"), ("retention.ms", "-1"), ("retention.bytes", "-1")
 """What a stranger might lawfully change for the whole broker, and the bystander would notice."""
@@ -97,16 +99,39 @@ class World:
         self.sent = {}
         self.closed = set()
         self.next_stranger = FIRST_STRANGER
+        self.halted = None
+        self.begin()
+        self.topic_id = self.create(CreatableTopic(name="t", num_partitions=2, replication_factor=1))
+        configs = tuple(CreatableTopicConfig(name=name, value=value) for name, value in NO_SURPRISES)
+        self.create(CreatableTopic(name=ITS_OWN, num_partitions=1, replication_factor=1, configs=configs))
+        self.ask_as_bystander(FIND_COORDINATOR, 4, FindCoordinatorRequest(coordinator_keys=("g",)))
+        self.said = 0
+
+    def begin(self):
+        """A new process on the files there are, and the bystander connects."""
         config = parse_broker({"num.partitions": "2", "offsets.topic.num.partitions": "2"})
         self.node = Node(config, SMALL, Random(1), "a-cluster-of-the-fuzzer")
         self.step(ev.Started())
         self.run_out()
         assert self.node.stage is Stage.SERVING, self.node.stage
         self.step(ev.Opened(BYSTANDER, PEER, LOCAL))
-        self.topic_id = self.create(CreatableTopic(name="t", num_partitions=2, replication_factor=1))
-        configs = tuple(CreatableTopicConfig(name=name, value=value) for name, value in NO_SURPRISES)
-        self.create(CreatableTopic(name=ITS_OWN, num_partitions=1, replication_factor=1, configs=configs))
-        self.said = 0
+
+    def begin_anew(self, clean):
+        """Stop, or die, and come back: nothing that strangers had written may keep a node from starting."""
+        before = sorted(self.node.broker.topics)
+        if clean:
+            self.halted = ""
+            self.step(ev.Stopping())
+            self.run_out()
+            self.halted = None
+        self.completions.clear()
+        self.sent.clear()
+        self.closed.clear()
+        self.begin()
+        assert sorted(self.node.broker.topics) == before
+        assert not [leader.name for leader in self.node.broker.leaders.values() if leader.failure is not None]
+        assert all(host.shard.serving for host in self.node.broker.coordinator.hosts)
+        self.check_bystander()
 
     # -- the driver's part
 
@@ -120,7 +145,7 @@ class World:
                 case do.Close(conn):
                     self.closed.add(conn)
                 case do.Halt(why):
-                    raise AssertionError(f"the node halted: {why}")
+                    assert why == self.halted, f"the node halted: {why}"
                 case do.Note() | do.Pause() | do.Resume():
                     pass
                 case _:
@@ -159,6 +184,13 @@ class World:
         (result,) = self.ask_as_bystander(CREATE_TOPICS, 7, CreateTopicsRequest(topics=(topic,))).topics
         assert result.error_code == 0, result
         return result.topic_id
+
+    def known(self):
+        """What a stranger may have learnt: members that wait in groups, fetch sessions that are open."""
+        broker = self.node.broker
+        groups = [group for host in broker.coordinator.hosts for group in host.shard.groups.values()]
+        members = [member for group in groups for member in (*group.members, *group.pending)]
+        return Known(self.topic_id, tuple(members[:8]), tuple(list(broker.fetch_sessions._by_use)[:8]))
 
     def visit(self, *strangers):
         """Strangers connect, send their frames in turn until they are thrown out, and leave."""

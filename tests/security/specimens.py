@@ -24,19 +24,31 @@ WORDS = {
     "client_software_version": "1",
 }
 SMALL = {"acks": -1, "timeout_ms": 1, "session_timeout_ms": 10_000, "rebalance_timeout_ms": 10_000, "max_wait_ms": 0}
+EXTREMES = {
+    "int8": (-(2**7), 2**7 - 1, -1),
+    "int16": (-(2**15), 2**15 - 1, -1),
+    "int32": (-(2**31), 2**31 - 1, -1, 2**20),
+    "int64": (-(2**63), 2**63 - 1, -1, 2**40),
+    "string": ("x" * 32_767, "é" * 16_383, "\0", "", "\U0001f600" * 8000),
+    "bytes_": (b"", b"\0" * 100_000, b"\xff" * 40_000),
+    "uuid": (bytes(16), b"\xff" * 16, bytes(15) + b"\1"),
+}
 NEVER_REPLICAS = ("replica_id",)
 BATCH = bytes(build([Record(0, 1_700_000_000_000, b"k", b"v")]))
 IDS = [f"{APIS[key].name}-v{version}" for key, version in VERSIONS]
 
 
 def whole(cls, version, topic_id, odd=(), value=None):
-    """An instance with one element in each array; the array at the end of the path `odd` is `value(element)`."""
+    """An instance with one element in each array; the field at the end of the path `odd` is `value(element)` for an
+    array, `value(None)` for anything else."""
     values = {}
     for field in shape(cls).fields:
         if not field.carried(version):
             continue
         here = bool(odd) and odd[0] is field
-        if field.kind == "nested":
+        if here and len(odd) == 1 and field.kind != "array":
+            values[field.name] = value(None)
+        elif field.kind == "nested":
             if field.tag is None or here:
                 values[field.name] = whole(field.of, version, topic_id, odd[1:] if here else (), value)
         elif field.kind == "array":
@@ -74,6 +86,18 @@ def arrays(cls, version, path=()):
                 found.append((*path, field))
             if isinstance(field.of, type):
                 found += arrays(field.of, version, (*path, field))
+    return found
+
+
+def scalars(cls, version, path=()):
+    """The paths of fields from a message to each of its numbers and texts."""
+    found = []
+    for field in shape(cls).fields:
+        if field.carried(version):
+            if isinstance(field.of, type):
+                found += scalars(field.of, version, (*path, field))
+            elif field.kind in EXTREMES:
+                found.append((*path, field))
     return found
 
 

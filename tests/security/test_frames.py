@@ -11,11 +11,12 @@ from odradek.core.wire.configs import AlterConfigsRequestAlterConfigsResource as
 from odradek.core.wire.membership import JoinGroupRequest, JoinGroupRequestProtocol
 from odradek.core.wire.primitives import uvarint
 from odradek.core.wire.registry import APIS
-from specimens import IDS, VERSIONS, arrays, frame_of, lengths_in, lie, whole
+from specimens import EXTREMES, IDS, VERSIONS, arrays, frame_of, lengths_in, lie, scalars, whole
 from victim import Victim
 
 LENGTHS = (-2, -1, 0, 1, 1 << 15, (1 << 31) - 1, (1 << 32) - 1)
 HUGE = (1 << 31) - 1
+JOIN_GROUP = 11
 EVERY_API = pytest.mark.parametrize("key", sorted(SERVED), ids=[APIS[key].name for key in sorted(SERVED)])
 
 
@@ -173,6 +174,28 @@ def test_every_array_null_empty_or_with_the_same_element_twice_is_survived(key, 
             client = victim.attack(frame_of(key, version, whole(cls, version, victim.topic_id, path, value)))
             victim.lab.sleep(30_000)
             assert client.is_closed or client.answers() == 1, (path[-1].name, name)
+            client.close()
+            victim.create("t")
+    assert victim.unharmed()
+
+
+# Fields at the ends of their ranges ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("key", "version"), VERSIONS, ids=IDS)
+@pytest.mark.parametrize("client_id", ["attacker", "x" * 32_767], ids=["", "long"])
+def test_every_field_at_the_ends_of_its_range_is_survived(key, version, client_id):
+    """Found by this: a retention of 2^63-1 ms in OffsetCommit, a client id too long to be part of a member id."""
+    victim = Victim()
+    cls = APIS[key].request
+    for path in scalars(cls, version):
+        for value in EXTREMES[path[-1].kind]:
+            body = whole(cls, version, victim.topic_id, path, lambda _, value=value: value)
+            client = victim.attack(frame_of(key, version, body, client_id))
+            victim.lab.sleep(30_000)
+            acks_0 = path[-1].name == "acks"
+            waits = key == JOIN_GROUP or path[-1].name in ("max_wait_ms", "timeout_ms")
+            assert client.is_closed or client.answers() == 1 or acks_0 or waits, (path[-1].name, value)
             client.close()
             victim.create("t")
     assert victim.unharmed()

@@ -139,7 +139,7 @@ class KafkaPython:
         )
 
         def poll_once():
-            # Long, for a join that ends between two polls leaves this client without its assignment (kafka-python 3.0.12).
+            # Long: a join that ends between two polls leaves kafka-python 3.0.12 without its assignment.
             return [[m.partition, m.offset] for ms in consumer.poll(1000).values() for m in ms]
 
         def assigned():

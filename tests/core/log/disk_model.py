@@ -2,7 +2,7 @@
 
 Knows: the contract of `core/effects.py`.  Does not know: what is stored.
 Invariant: what a completed sync covered survives a power cut; what a completed append wrote survives a kill.
-Effects wait in a queue for each file; which queue moves next is drawn, so completions of different files come in any order.
+Effects wait in a queue for each file; which one moves next is drawn, so those of different files come in any order.
 """
 
 from collections import deque

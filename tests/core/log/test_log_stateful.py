@@ -255,7 +255,7 @@ class LogMachine(RuleBasedStateMachine):
         self._compare_times(name)
 
     def _compare_forgetful(self, name: str) -> None:
-        """Without SYNC a power cut may take what the log knew of records already deleted: then it knows the files only."""
+        """Without SYNC a power cut may take what the log knew of deleted records: then it knows the files only."""
         log = self.world.log(name)
         assert log.config.durability is not Durability.SYNC
         left = Producers(4, 10_000)

@@ -107,10 +107,18 @@ def test_the_end_is_known_only_when_it_was_asked_for():
     assert fetcher.at_end()
 
 
-@pytest.mark.parametrize(("committed", "found"), [(True, [b"other", b"kept"]), (False, [b"x", b"other", b"y", b"kept"])])
+@pytest.mark.parametrize(
+    ("committed", "found"), [(True, [b"other", b"kept"]), (False, [b"x", b"other", b"y", b"kept"])]
+)
 def test_records_of_an_aborted_transaction_are_left_out_when_asked_for_committed_ones(committed, found):
     mine = {"producer_id": 7, "producer_epoch": 0, "base_sequence": 0, "transactional": True}
-    data = (batch(0, b"x", **mine), batch(1, b"other"), batch(2, b"y", **mine), marker(3, 7, 0), batch(4, b"kept", **mine))
+    data = (
+        batch(0, b"x", **mine),
+        batch(1, b"other"),
+        batch(2, b"y", **mine),
+        marker(3, 7, 0),
+        batch(4, b"kept", **mine),
+    )
     aborted = (AbortedTransaction(producer_id=7, first_offset=0),)
     client = OneLeader(fetched(*data, aborted_transactions=aborted))
     fetcher = Fetcher(client, {HERE: 0}, committed=committed)

@@ -101,7 +101,10 @@ def test_what_the_broker_does_not_serve_is_told():
 
 
 def test_a_peer_of_another_protocol_is_recognised():
-    with peer(b"HTTP/1.1 400 Bad Request\r\n\r\n") as (address, _), pytest.raises(Garbled, match="does not speak Kafka"):
+    with (
+        peer(b"HTTP/1.1 400 Bad Request\r\n\r\n") as (address, _),
+        pytest.raises(Garbled, match="does not speak Kafka"),
+    ):
         Link(address, "me")
 
 

@@ -51,7 +51,14 @@ def test_what_is_no_place_is_refused_with_the_forms(text):
 
 @pytest.mark.parametrize(
     ("text", "ms"),
-    [("90s", 90_000), ("1h30m", 5_400_000), ("PT1H30M", 5_400_000), ("P1DT2H", 93_600_000), ("250ms", 250), ("1.5s", 1500)],
+    [
+        ("90s", 90_000),
+        ("1h30m", 5_400_000),
+        ("PT1H30M", 5_400_000),
+        ("P1DT2H", 93_600_000),
+        ("250ms", 250),
+        ("1.5s", 1500),
+    ],
 )
 def test_a_span_is_read(text, ms):
     assert duration_ms(text) == ms

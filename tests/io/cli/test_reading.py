@@ -16,7 +16,9 @@ def source(data, size=3):
 
 
 def wanted(value, key=None, **more):
-    return Wanted(**{"topic": None, "partition": None, "timestamp": None, "key": key, "value": value, "headers": (), **more})
+    return Wanted(
+        **{"topic": None, "partition": None, "timestamp": None, "key": key, "value": value, "headers": (), **more}
+    )
 
 
 @given(st.lists(st.binary(max_size=8).filter(lambda line: b"\n" not in line)), st.integers(1, 9), st.booleans())

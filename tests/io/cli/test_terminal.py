@@ -4,7 +4,7 @@ import errno
 
 import pytest
 from odradek.io.cli import consume, group, produce, topic
-from odradek.io.cli.terminal import run
+from odradek.io.cli.terminal import put, run
 from odradek.io.client_errors import ClientError
 
 MAINS = {"topic": topic.main, "group": group.main, "produce": produce.main, "consume": consume.main}
@@ -113,3 +113,39 @@ def test_the_environment_names_the_broker(monkeypatch, capsys):
 
     assert topic.main(["list"]) == 1
     assert "127.0.0.1:2" in capsys.readouterr().err
+
+
+def test_a_closed_standard_input_is_told(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", None)
+
+    assert produce.main(["t", "-b", "127.0.0.1:1"]) == 1
+    assert "standard input is closed" in capsys.readouterr().err
+
+
+def test_a_host_name_that_cannot_be_one_is_told(capsys):
+    assert topic.main(["list", "-b", "a" * 70]) == 1
+    assert "that is no host name" in capsys.readouterr().err
+
+
+def test_all_of_a_large_output_is_written_where_a_write_takes_a_part_only(monkeypatch):
+    """PYTHONUNBUFFERED makes standard output such a thing, and a pipe whose reader goes away (see `put`)."""
+    taken = []
+
+    class Partly:
+        def write(self, view):
+            taken.append(bytes(view[:10]))
+            return len(taken[-1])
+
+        def flush(self):
+            pass
+
+    class Out:
+        buffer = Partly()
+
+        def flush(self):
+            pass
+
+    monkeypatch.setattr("sys.stdout", Out())
+    put(b"x" * 25)
+
+    assert taken == [b"x" * 10, b"x" * 10, b"x" * 5]

@@ -92,3 +92,12 @@ def test_partitions_cannot_become_fewer(odradek):
     found = odradek("topic", "alter", "wide", "-p", 2)
     assert found.code == 1
     assert "INVALID_PARTITIONS" in found.err
+
+
+@pytest.mark.parametrize("name", ["\udcff", "a" * 70_000])
+def test_a_name_that_cannot_be_sent_is_one_line(odradek, name):
+    found = odradek("topic", "create", name)
+
+    assert found.code == 1
+    assert "CreateTopics cannot be sent" in found.err
+    assert found.err.count("\n") == 1
