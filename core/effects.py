@@ -2,20 +2,23 @@
 
 The contract both drivers sign (`tests/test_disk_contract.py` runs against each):
 
-1. Effects on one file happen in the order emitted; across files, in any order. 2. `Done(append.then)`: visible to later
-reads, survives `kill -9`, not a power cut. 3. `Done(sync.then)`: all that was asked of that file before, and its
-directory entry, survives a power cut. 4. A completion never arrives inside the step that emitted it.  Of one file,
-completions of appends, reads and truncates keep their order, and so do those of syncs; a sync never overtakes what was
-asked before it, and holds back nothing that is asked after it. 5. The driver may merge k appends into one `writev` and
-k syncs into one `fdatasync`; it may not merge the `Done`s. 6. A buffer that was given away is never changed again. 7.
-`Failed(then, reason)` comes at most once for each effect.  ENOSPC on `Append` leaves the file as it was before that
-append, and fails those asked of the same file before the node could know of it.  A failed `Read` says that these bytes
-cannot be had.  Any other failure means that the data directory is dead.  A failed fsync is never retried. 8. After a
-crash a file is its synced prefix plus some, possibly torn, part of the rest. 9. `Append` creates the file, and its
-directories, when missing.  A missing file reads as empty, and is truncated, synced and removed at once.
-`Done(remove.then)`: the removal survives a power cut. 10. A `FileSlice` handed to `Send` is read when it is sent, also
-when its file is truncated or removed meanwhile (then the driver may close the connection instead; it never sends other
-bytes in their place).
+1. Effects on one file happen in the order emitted; across files, in any order.
+2. `Done(append.then)`: visible to later reads, survives `kill -9`, not a power cut.
+3. `Done(sync.then)`: all that was asked of that file before, and its directory entry, survives a power cut.
+4. A completion never arrives inside the step that emitted it.  Of one file, completions of appends, reads and
+   truncates keep their order, and so do those of syncs; a sync never overtakes what was asked before it, and holds
+   back nothing that is asked after it.
+5. The driver may merge k appends into one `writev` and k syncs into one `fdatasync`; it may not merge the `Done`s.
+6. A buffer that was given away is never changed again.
+7. `Failed(then, reason)` comes at most once for each effect.  ENOSPC on `Append` leaves the file as it was before that
+   append, and fails those asked of the same file before the node could know of it; ENOSPC on `Replace` keeps the old
+   content.  A failed `Read` says that these bytes cannot be had.  Any other failure means that the data directory is
+   dead.  A failed fsync is never retried.
+8. After a crash a file is its synced prefix plus some, possibly torn, part of the rest.
+9. `Append` creates the file, and its directories, when missing.  A missing file reads as empty, and is truncated,
+   synced and removed at once.  `Done(remove.then)`: the removal survives a power cut.
+10. A `FileSlice` handed to `Send` is read when it is sent, also when its file is truncated or removed meanwhile
+    (then the driver may close the connection instead; it never sends other bytes in their place).
 """
 
 from typing import Any, NamedTuple
