@@ -7,7 +7,7 @@ Invariant: a node learns nothing but through `step`; what a dead process was sti
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import attrs
 from odradek.core import effects as ef
@@ -41,6 +41,12 @@ class Watcher(Protocol):
         """The process is about to die; its memory can still be read."""
 
 
+class FrameWaits(NamedTuple):
+    """In the inbox: the next frame of this connection may be read, unless the node has paused it."""
+
+    conn: int
+
+
 class Link:
     """The server's end of one connection: bytes in, frames out."""
 
@@ -70,7 +76,7 @@ class Host:
         self.node: Node | None = None
         self.lives = 0
         self.links: dict[int, Link] = {}
-        self.inbox: deque[ev.Event] = deque()
+        self.inbox: deque[ev.Event | FrameWaits] = deque()
         self.paused_until: Instant = 0
         self.armed: Instant | None = None
         self.boot_mono = 1_000_000_000
@@ -165,7 +171,7 @@ class Host:
 
     # Events ------------------------------------------------------------------------------------------------------
 
-    def post(self, event: ev.Event) -> None:
+    def post(self, event: ev.Event | FrameWaits) -> None:
         """Let the node take this event as soon as it can."""
         self.inbox.append(event)
         if len(self.inbox) == 1:
@@ -178,10 +184,20 @@ class Host:
             return
         inbox = self.inbox
         while inbox and self.running:
-            self._step(inbox.popleft())
+            event = inbox.popleft()
+            if isinstance(event, FrameWaits):
+                self._read(event.conn)
+            else:
+                self._step(event)
         if self.running:
             self._wake_if_due()
             self._arm()
+
+    def _read(self, conn: int) -> None:
+        """Give the node the next frame of a connection that it reads from."""
+        link = self.links.get(conn)
+        if link is not None and link.backlog and not link.paused and not link.closing:
+            self._step(ev.Received(ConnId(conn), memoryview(link.backlog.popleft())))
 
     def _completed(self, event: ev.Event) -> None:
         self.post(event)
@@ -315,10 +331,8 @@ class Host:
                 return
             frame = bytearray(buffer[4 : 4 + size])
             del buffer[: 4 + size]
-            if link.paused or link.backlog:
-                link.backlog.append(frame)
-            else:
-                self.post(ev.Received(ConnId(conn.number), memoryview(frame)))
+            link.backlog.append(frame)
+            self.post(FrameWaits(conn.number))
 
     def broke(self, conn: Conn) -> None:
         if self.links.pop(conn.number, None) is not None:
@@ -329,8 +343,8 @@ class Host:
         if link is None:
             return
         link.paused = False
-        while link.backlog:
-            self.post(ev.Received(ConnId(conn), memoryview(link.backlog.popleft())))
+        for _ in link.backlog:
+            self.post(FrameWaits(conn))
 
 
 def describe(host: Host) -> dict[str, Any]:

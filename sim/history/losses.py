@@ -13,13 +13,16 @@ def check_lost(leg: Leg, findings: Findings) -> None:
     """lost-write: some later value was read, this one never.  Later means behind the greatest of earliest places, so that
     a value that turned up twice cannot make others look lost."""
     book = leg.book
+    displaced: list[list[int]] = [[] for _ in leg.order]  # values that are not in the order: another has their offset
+    for kid, _, vids in leg.conflicts:
+        displaced[kid] += [vid for vid in vids if leg.index[vid] < 0]
     for kid, order in enumerate(leg.order):
         bound, farthest = UNKNOWN, UNKNOWN
         for vid in order:
             if leg.ok_read[vid] and leg.first(vid) > bound:
                 bound, farthest = leg.first(vid), vid
         told = None
-        for vid in order[: bound + 1]:
+        for vid in order[: bound + 1] + displaced[kid]:
             writer = book.value_writer[vid]
             if leg.ok_read[vid] or writer < 0 or leg.last(vid) > bound or not leg.committed(writer):
                 continue

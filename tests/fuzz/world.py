@@ -202,8 +202,10 @@ class World:
         for turn in range(FRAMES_PER_VISIT):
             for conn, frames in zip(asked, strangers, strict=True):
                 if turn < len(frames) and conn not in self.closed:
-                    asked[conn].append(bytes(frames[turn][:8]))
-                    self.step(ev.Received(conn, memoryview(bytearray(frames[turn]))))
+                    frame = bytearray(frames[turn])
+                    frame[4:8] = turn.to_bytes(4, "big")[: len(frame[4:8])]  # so that each answer tells its request
+                    asked[conn].append(bytes(frame[:8]))
+                    self.step(ev.Received(conn, memoryview(frame)))
                     self.run_out()
         self.check_bystander()
         self.pass_time(50)

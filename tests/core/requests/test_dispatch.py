@@ -101,10 +101,10 @@ def test_bytes_that_are_no_request_close_the_connection(frame: bytes) -> None:
     assert lab.noted("malformed request, connection closed")
 
 
-def test_bytes_behind_a_request_close_the_connection() -> None:
+def test_bytes_behind_a_request_are_passed_over() -> None:
     _, client = booted()
     client.raw(header(3, 1) + struct.pack(">i", -1) + b"x")
-    assert client.is_closed
+    assert (client.is_closed, client.answers()) == (False, 1)
 
 
 def test_a_client_that_is_closed_for_nonsense_harms_nobody_else() -> None:
@@ -120,7 +120,7 @@ def test_frames_behind_a_bad_one_are_not_served() -> None:
     _, client = booted()
     client.raw(b"nonsense")
     client.raw(header(3, 1) + struct.pack(">i", -1))
-    assert client.answers() == 0
+    assert (client.is_closed, client.answers()) == (True, 0)
 
 
 LAB = Lab()
