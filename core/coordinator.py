@@ -115,6 +115,7 @@ class Host:
     def broke(self, why: str, now: Now, out: Out) -> None:
         """The log cannot be replayed: the shard stays closed rather than forget offsets."""
         out.note("group shard cannot be loaded", shard=self.leader.partition.partition, why=why)
+        self.leader.log.quarantine(why, out)
 
     def perform(self, step: ShardOut, now: Now, out: Out) -> None:
         """Carry out what the shard decided in one step.  Once a batch is refused, so are those decided after it."""

@@ -131,6 +131,9 @@ class Limits:
     partitions_per_request: int = 10_000
     """Partitions that one CreateTopics or CreatePartitions may ask for."""
 
+    auto_created_topics_per_request: int = 1_000
+    """Topics that one Metadata request creates by naming them (about 1 ms each); the client asks again for the rest."""
+
     configs_per_resource: int = 256
     """Overridden settings of one topic or broker."""
 

@@ -6,6 +6,7 @@ Invariant: the image is the snapshot and then the log, applied in order; what is
 """
 
 from collections import deque
+from collections.abc import Callable
 from struct import Struct
 from typing import NamedTuple, Protocol
 
@@ -20,6 +21,7 @@ from odradek.core.quorum.records import Metadata, RemoveTopicRecord
 from odradek.core.records.build import Record
 from odradek.core.replay import Replay
 from odradek.core.replica.leader import Leader
+from odradek.core.session import Call
 from odradek.core.types import FileName, Now, Offset, TopicId, TopicPartition
 
 METADATA_PARTITION = TopicPartition(bytes(15) + b"\x01", 0)
@@ -32,6 +34,10 @@ SNAPSHOT_BYTES_BETWEEN = 1024 * 1024
 
 _HEAD = Struct(">4sqqI")
 _MAGIC = b"OMS1"
+
+
+Handler = Callable[[Broker, Call, Now, Out], None]
+"""A function of a module, which serves a request."""
 
 
 class Decided(Protocol):
@@ -73,7 +79,8 @@ class Proposed(NamedTuple):
 
 
 class MetadataLog:
-    """The log and the image.  `ready` is False while the image is being rebuilt: nothing is decided meanwhile."""
+    """The log and the image.  `ready` is False while the image is being rebuilt: nothing is decided meanwhile, and
+    requests that need a decision wait."""
 
     __slots__ = (
         "_broker",
@@ -86,6 +93,7 @@ class MetadataLog:
         "snapshot_at",
         "snapshot_bytes",
         "snapshot_coming",
+        "waiting",
     )
 
     def __init__(self, broker: Broker, leader: Leader, publisher: Publisher) -> None:
@@ -99,6 +107,8 @@ class MetadataLog:
         self.snapshot_bytes = 0
         self.snapshot_coming = 0
         """Size of the snapshot being stored; 0 when none is."""
+        self.waiting: list[tuple[Handler, Call]] = []
+        """Requests that came while the image was being rebuilt; as many as their connections may have in flight."""
         self.removed: dict[TopicId, None] = {}
         """Topics that the log says were deleted: what is left of them on the disk may go."""
 
@@ -108,7 +118,7 @@ class MetadataLog:
         """Rebuild the image: the snapshot first (`snapshot_size` bytes, 0 when there is none), then the log."""
         self.ready = False
         self.image.clear()
-        if snapshot_size:
+        if snapshot_size or self.leader.log.start > 0:
             out.do(Read(SNAPSHOT_FILE, 0, snapshot_size, self._broker.expect_read(self)))
         else:
             Replay(self._broker, self.leader, self).go_on(now, out)
@@ -161,6 +171,9 @@ class MetadataLog:
         self.snapshot_at = self.leader.log.size
         self._publisher.loaded(now, out)
         self.committed(self.leader.high, now, out)
+        waiting, self.waiting = self.waiting, []
+        for handler, call in waiting:
+            handler(self._broker, call, now, out)
 
     def broke(self, why: str, now: Now, out: Out) -> None:
         """Without its metadata a node must not guess: it halts."""

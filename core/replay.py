@@ -8,10 +8,10 @@ from typing import Protocol
 
 from odradek.core.broker import Broker
 from odradek.core.effects import Read
-from odradek.core.errors import Refused
+from odradek.core.errors import ErrorCode, Refused
 from odradek.core.log.log import Probe
 from odradek.core.machine import Out
-from odradek.core.records.batch import scan
+from odradek.core.records.batch import check_crc, scan
 from odradek.core.records.build import Record, records
 from odradek.core.replica.leader import Leader
 from odradek.core.types import Now, Offset
@@ -92,8 +92,14 @@ class Replay:
 
     def _hand_over(self, data: bytes, now: Now) -> None:
         view = memoryview(data)
+        before = self.next
         for at, header in scan(data):
-            for record in records(view[at : at + header.size]):
+            batch = view[at : at + header.size]
+            if not check_crc(batch):
+                raise Refused(ErrorCode.CORRUPT_MESSAGE, f"the CRC of the batch at {header.base_offset} does not hold")
+            for record in records(batch):
                 if record.offset >= self.next:
                     self._sink.replayed(record, now)
             self.next = header.next_offset
+        if self.next == before:
+            raise Refused(ErrorCode.CORRUPT_MESSAGE, f"there is no batch where offset {before} should be")

@@ -71,6 +71,10 @@ _HANDLERS = {
 }
 
 
+DECIDED = frozenset({3, 10, 19, 20, 22, 32, 33, 37, 44})
+"""APIs that may need a decision of the controller: they wait while its image is being rebuilt."""
+
+
 def advertise(broker: Broker) -> None:
     """Let ApiVersions tell what is in the table."""
     broker.api_versions = versions.advertised(SERVED)
@@ -93,7 +97,10 @@ def receive(broker: Broker, session: Session, frame: memoryview, now: Now, out: 
         return
     call = Call(session, key, version, correlation_id, client_id, body, size, now.mono)
     session.begin(call, out)
-    handler(broker, call, now, out)
+    if key in DECIDED and not broker.metadata.ready:
+        broker.metadata.waiting.append((handler, call))
+    else:
+        handler(broker, call, now, out)
 
 
 def _unserved(

@@ -53,7 +53,7 @@ def metadata(broker: Broker, call: Call, now: Now, out: Out) -> None:
     names = [topic.name for topic in body.topics if topic.topic_id == NO_TOPIC_ID and topic.name is not None]
     missing = [name for name in dict.fromkeys(names) if name not in broker.topics and why_invalid(name) is None]
     if may_create and missing:
-        create_missing(broker, call, missing, _answer, now, out)
+        create_missing(broker, call, missing[: broker.limits.auto_created_topics_per_request], _answer, now, out)
     else:
         _answer(broker, call, {}, out)
 

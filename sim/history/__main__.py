@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from odradek.sim.history.findings import CLASSES
 from odradek.sim.history.judge import judge
@@ -22,24 +22,19 @@ VALID, UNREADABLE, INVALID = 0, 1, 2
 class Arguments(argparse.ArgumentParser):
     """A wrong command line is unreadable too, not a verdict."""
 
-    def error(self, message: str) -> "Any":
+    def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
         self.exit(UNREADABLE, f"{self.prog}: {message}\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Judge one file, print the report, return the exit code."""
-    parser = Arguments(prog="odradek.sim.history", description="Judge a JSON-lines history of Kafka clients.")
-    parser.add_argument("file", help="the history, or - for standard input")
-    parser.add_argument("--json", action="store_true", help="print the verdict as one JSON object")
-    parser.add_argument("--incomplete", action="store_true", help="the history stops before a final reading: nothing is unseen")
-    parser.add_argument("--gapless", action="store_true", help="no topic is compacted or expires: offsets may have no gaps")
-    parser.add_argument("--ww-deps", action="store_true", help="draw write-write edges; allows all G1c")
-    parser.add_argument("--examples", type=int, default=8, metavar="N", help="findings of one class to print (8)")
-    parser.add_argument("--classes", action="version", version="\n".join(f"{name:28}{CLASSES[name]}" for name in CLASSES))
-    wanted = parser.parse_args(argv)
+    wanted = arguments().parse_args(argv)
     terms = Terms(
-        complete=not wanted.incomplete, gapless=wanted.gapless, ww_deps=wanted.ww_deps, examples_max=max(1, wanted.examples)
+        complete=not wanted.incomplete,
+        gapless=wanted.gapless,
+        ww_deps=wanted.ww_deps,
+        examples_max=max(1, wanted.examples),
     )
     try:
         verdict = judge(lines(wanted.file), terms)
@@ -48,6 +43,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         return UNREADABLE
     print(json.dumps(verdict.as_json()) if wanted.json else verdict.text())
     return VALID if verdict.valid else INVALID
+
+
+def arguments() -> Arguments:
+    parser = Arguments(prog="odradek.sim.history", description="Judge a JSON-lines history of Kafka clients.")
+    add = parser.add_argument
+    add("file", help="the history, or - for standard input")
+    add("--json", action="store_true", help="print the verdict as one JSON object")
+    add("--incomplete", action="store_true", help="the history stops before a final reading: nothing is unseen")
+    add("--gapless", action="store_true", help="no topic is compacted or expires: offsets may have no gaps")
+    add("--ww-deps", action="store_true", help="draw write-write edges too; all G1c are allowed then")
+    add("--examples", type=int, default=8, metavar="N", help="findings of one class to print (8)")
+    add("--classes", action=Classes, nargs=0, help="list every class of finding and exit")
+    return parser
+
+
+class Classes(argparse.Action):
+    """`--classes`: needs no file."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        for name, meaning in CLASSES.items():
+            print(f"{name:28}{meaning}")
+        parser.exit(VALID)
 
 
 def lines(path: str) -> Iterator[Any]:

@@ -1,7 +1,7 @@
 """The columns of a history: every finished operation as rows of numbers.
 
 Knows: keys, values, operations, what each sent and read.  Does not know: JSON, rules, the broker.
-Invariant: operations are numbered in the order they completed; row `op` of every per-operation column is that operation.
+Invariant: operations are numbered in the order they completed; row `op` of a column of operations is that one.
 
 A million entries with millions of reads fit because a read costs twelve bytes here: the number of the value and its
 offset.  A value means "this value under this key"; values of two keys never share a number.
@@ -173,18 +173,18 @@ class Book:
     def ops(self) -> int:
         return len(self.types)
 
-    def writes(self, op: int) -> array[int]:
+    def writes(self, op: int) -> "array[int]":
         return self.write_vid[self.write_of_op[op] : self.write_of_op[op + 1]]
 
-    def write_offsets(self, op: int) -> array[int]:
+    def write_offsets(self, op: int) -> "array[int]":
         return self.write_offset[self.write_of_op[op] : self.write_of_op[op + 1]]
 
-    def reads(self, op: int) -> array[int]:
+    def reads(self, op: int) -> "array[int]":
         """All values the operation read, keys one after the other."""
         first, last = self.run_of_op[op], self.run_of_op[op + 1]
         return self.read_vid[self.run_end[first] : self.run_end[last]]
 
-    def read_offsets(self, op: int) -> array[int]:
+    def read_offsets(self, op: int) -> "array[int]":
         first, last = self.run_of_op[op], self.run_of_op[op + 1]
         return self.read_offset[self.run_end[first] : self.run_end[last]]
 

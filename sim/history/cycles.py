@@ -3,9 +3,9 @@
 Knows: the edges wr, ww, process and realtime.  Does not know: graphs' inner workings, the other rules.
 Invariant: every cycle lies inside one window of lines; outside windows no edge points back.
 
-Each operation is given one line: where it began if it only sends, where it ended if it reads.  Process and realtime edges
-then always point forward, and of the others nearly all do.  Only the windows that the few backward edges span, merged
-where they overlap, can hold a cycle; a good history of sends and polls has none, and a million operations cost one pass.
+Each operation is given one line: where it began if it only sends, where it ended if it reads.  Process and realtime
+edges then always point forward, and of the others nearly all do.  Only the windows that the few backward edges span,
+merged where they overlap, can hold a cycle; a good history of sends and polls has none, and costs one pass.
 """
 
 from collections.abc import Iterator
@@ -27,6 +27,8 @@ LEVELS = (
     ("G1c-realtime", ("ww", "wr", "process", "realtime")),
 )
 """Class → the edges that are enough for it, the gravest class first."""
+
+REASONS = {"ww": "which wrote behind it", "process": "the next of that process", "realtime": "which began later"}
 
 
 def check_cycles(leg: Leg, findings: Findings, *, ww_deps: bool) -> None:
@@ -168,5 +170,4 @@ class _Graph:
         if kind == "wr":
             vid = next(vid for vid in book.reads(after) if book.value_writer[vid] == before)
             return f"{told}: which read its {book.values[vid]!r} of key {book.key_names[book.value_key[vid]]}"
-        reasons = {"ww": "which wrote behind it", "process": "the next of that process", "realtime": "which began later"}
-        return f"{told}: {reasons[kind]}"
+        return f"{told}: {REASONS[kind]}"

@@ -9,8 +9,8 @@ from odradek.sim.history.findings import Findings
 
 
 def check_ends(book: Book, findings: Findings) -> None:
-    """end-offset-below-ack: what was acked lies below the high watermark.  end-offset-regressed: within one leader epoch
-    neither the high watermark nor the last stable offset goes back; an answer without an epoch is compared with its like."""
+    """end-offset-below-ack: what was acked lies below the high watermark.  end-offset-regressed: within one leader
+    epoch neither the high watermark nor the last stable offset goes back; answers without an epoch are of one."""
     if not book.ends:
         return
     events: list[tuple[int, int, EndSeen | None, int, int]] = []
@@ -25,10 +25,11 @@ def check_ends(book: Book, findings: Findings) -> None:
     events.sort(key=lambda event: (event[0], event[1], event[3], event[4]))
     acked: dict[int, tuple[int, int]] = {}  # key → (end, line)
     told: dict[tuple[int, int | None, bool], tuple[int, int]] = {}
-    for line, began, seen, subject, offset in events:
-        if seen is None:
+    for line, began, maybe, subject, offset in events:
+        if maybe is None:
             acked[subject] = max(acked.get(subject, (0, 0)), (offset + 1, -line))
             continue
+        seen = maybe
         place = (seen.key, seen.epoch, seen.stable)
         if not began:
             told[place] = max(told.get(place, (0, 0)), (seen.end, -line))
@@ -46,4 +47,5 @@ def _compare(book: Book, seen: EndSeen, error: str, least: tuple[int, int], find
     what = "last stable offset" if seen.stable else "end offset"
     why = f"offset {end - 1} was acked" if error == "end-offset-below-ack" else f"it was {end} in the same leader epoch"
     text = f"key {key}: {what} {seen.end} at lines {seen.invoked}-{seen.completed}, though {why} by line {line}"
-    findings.add(error, text, key=key, lines=(line, seen.invoked, seen.completed), end=seen.end, least=end, epoch=seen.epoch)
+    lines = (line, seen.invoked, seen.completed)
+    findings.add(error, text, key=key, lines=lines, end=seen.end, least=end, epoch=seen.epoch)

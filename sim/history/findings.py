@@ -81,12 +81,15 @@ class Verdict:
 
     def text(self) -> str:
         """The report for people: the verdict, then each class with its examples."""
-        size = "{entries} entries, {operations} operations, {sent} values sent, {read} reads".format_map(self.information)
+        known = self.information
+        size = f"{known['entries']} entries, {known['sent']} values sent, {known['reads']} reads"
         lines = [f"{'VALID' if self.valid else 'INVALID'}: {size}"]
         for title, counts in (("error", self.errors), ("allowed", self.allowed)):
             for error in sorted(counts):
                 lines.append(f"\n{title} {error} x {counts[error]}: {CLASSES[error]}")
-                shown = [one for one in self.findings if one.error == error and bool(one.allowed) == (title == "allowed")]
+                shown = [
+                    one for one in self.findings if one.error == error and bool(one.allowed) is (counts is self.allowed)
+                ]
                 lines += [f"  {line}" for one in shown for line in one.text.split("\n")]
                 if len(shown) < counts[error]:
                     lines.append(f"  ... and {counts[error] - len(shown)} more")
@@ -108,9 +111,16 @@ class Findings:
         return max(self.errors.get(error, 0), self.allowed.get(error, 0)) < self.examples_max
 
     def add(
-        self, error: str, text: str, *, key: str | None = None, lines: tuple[int, ...] = (), allowed: str = "", **detail: Any
+        self,
+        error: str,
+        text: str,
+        *,
+        key: str | None = None,
+        lines: tuple[int, ...] = (),
+        allowed: str = "",
+        **detail: Any,
     ) -> None:
-        """Add one finding.  The same text a second time (the other isolation level saw it too) is not counted again."""
+        """Add one finding.  The same text again (the other isolation level saw it too) is not counted twice."""
         assert error in CLASSES
         if (error, text) in self.known:
             return

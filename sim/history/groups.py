@@ -28,12 +28,14 @@ def _judge_fetch(book: Book, register: "_Register", fetched: Fetched, findings: 
     key = book.key_names[fetched.key]
     candidates = [one for one in register.wrote.get(fetched.offset, []) if one.invoked < fetched.completed]
     sure = [one for one in candidates if one.type != FAIL]
-    story = f"group {fetched.group!r} key {key}: offset {fetched.offset} fetched at lines {fetched.invoked}-{fetched.completed}"
+    fetch = f"offset {fetched.offset} fetched at lines {fetched.invoked}-{fetched.completed}"
+    story = f"group {fetched.group!r} key {key}: {fetch}"
     error = ""
     if fetched.offset is not None and not candidates:
         error, story = "committed-offset-phantom", f"{story}, committed by nobody"
     elif fetched.offset is not None and not sure:
-        error, story = "committed-offset-aborted", f"{story}, committed only by the failed commit of line {candidates[0].invoked}"
+        error = "committed-offset-aborted"
+        story = f"{story}, committed only by the failed commit of line {candidates[0].invoked}"
     else:
         newest = register.newest(fetched.invoked)
         ends = [one.completed if one.type == OK else NEVER for one in sure] or [0]
@@ -66,8 +68,8 @@ class _Register:
             self._end(completed, commit)
 
     def witnessed(self, commit: Commit, fetched: Fetched) -> None:
-        """A fetch saw the commit: whatever its outcome said, it had happened when that fetch ended.  Fetches come in the
-        order they ended, but later than all commits were entered, so the place is searched."""
+        """A fetch saw the commit: whatever its outcome said, it had happened when that fetch ended.  Fetches come in
+        the order they ended, but after all commits were entered, so the place is searched."""
         if commit.type == OK and commit.completed <= fetched.completed:
             return
         at = bisect_left(self.ended, fetched.completed)
@@ -103,20 +105,20 @@ def check_zombies(book: Book, findings: Findings) -> None:
     for owned in book.owned:
         events.append((owned.line, 0, None, (owned.group, "" if owned.classic else owned.member), owned.generation))
     newest: dict[tuple[str, str], tuple[int, int]] = {}
-    for line, _, commit, scope, generation in sorted(events, key=lambda event: event[:2]):
+    for line, _, accepted, scope, generation in sorted(events, key=lambda event: event[:2]):
         known = newest.get(scope)
-        if commit is None:
+        if accepted is None:
             if known is None or generation > known[0]:
                 newest[scope] = (generation, line)
         elif known is not None and generation < known[0]:
-            key = book.key_names[commit.key]
+            key, began, ended = book.key_names[accepted.key], accepted.invoked, accepted.completed
             findings.add(
                 "zombie-commit",
-                f"group {commit.group!r} key {key}: offset {commit.offset} of generation {generation} accepted at lines "
-                f"{commit.invoked}-{commit.completed}, though generation {known[0]} was there since line {known[1]}",
+                f"group {accepted.group!r} key {key}: offset {accepted.offset} of generation {generation} accepted "
+                f"at lines {began}-{ended}, though generation {known[0]} was there since line {known[1]}",
                 key=key,
-                lines=(known[1], commit.invoked, commit.completed),
-                group=commit.group,
+                lines=(known[1], began, ended),
+                group=accepted.group,
                 generation=generation,
                 newer=known[0],
             )

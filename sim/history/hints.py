@@ -11,7 +11,7 @@ from odradek.sim.history.leg import Leg
 
 
 def lag_max_ns(leg: Leg) -> dict[str, int]:
-    """Per key the longest time for which a value had been acked when a poll began that stopped reading just before it."""
+    """Per key the longest time a value had been acked when a poll began that stopped reading just before it."""
     book = leg.book
     acked = array("q", [UNKNOWN]) * len(book.values)
     for op, type_ in enumerate(book.types):

@@ -22,8 +22,8 @@ from odradek.sim.history.walks import Walks
 
 
 def judge(entries: Iterable[Mapping[str, Any]], terms: Terms | None = None) -> Verdict:
-    """Judge a history (see reader.py for the entries).  Raises Malformed if it is not one.  A config entry in the history
-    changes the terms given here."""
+    """Judge a history (see reader.py for the entries).  Raises Malformed if it is not one.  A config entry in the
+    history changes the terms given here."""
     reader = Reader(terms or Terms())
     for entry in entries:
         reader.add(entry)

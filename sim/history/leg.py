@@ -3,8 +3,9 @@
 Knows: rule 1, the version order.  Does not know: the other rules.
 Invariant: every offset of a key in `offsets` holds one value in `order`, chosen the same way every time (the least).
 
-A history may hold polls at both levels.  The read_committed leg is built from committed sends and read_committed polls.
-The read_uncommitted leg judges read_uncommitted polls, against everything that anybody saw: aborted data is in its order.
+A history may hold polls at both levels.  The read_committed leg is built from committed sends and read_committed
+polls.  The read_uncommitted leg judges read_uncommitted polls, against everything that anybody saw: aborted data is in
+its order.
 """
 
 from array import array
@@ -66,12 +67,12 @@ class Leg:
     def _note_reads(self) -> None:
         book = self.book
         at, ok_read, vids, offsets = self.at, self.ok_read, book.read_vid, book.read_offset
-        run_of_op, run_end, types, judged = book.run_of_op, book.run_end, book.types, self.judged
+        run_of_op, run_end, types = book.run_of_op, book.run_end, book.types
         for op, counted in enumerate(self.counted):
             start, end = run_end[run_of_op[op]], run_end[run_of_op[op + 1]]
             if start == end or not counted:
                 continue
-            seen_ok = types[op] == OK and judged[op]
+            seen_ok = types[op] == OK
             for vid, offset in zip(vids[start:end], offsets[start:end], strict=True):
                 if seen_ok:
                     ok_read[vid] = 1

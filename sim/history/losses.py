@@ -10,8 +10,8 @@ from odradek.sim.history.leg import Leg, Witnesses
 
 
 def check_lost(leg: Leg, findings: Findings) -> None:
-    """lost-write: some later value was read, this one never.  Later means behind the greatest of earliest places, so that
-    a value that turned up twice cannot make others look lost."""
+    """lost-write: some later value was read, this one never.  Later means behind the greatest of earliest places, so
+    that a value that turned up twice cannot make others look lost."""
     book = leg.book
     displaced: list[list[int]] = [[] for _ in leg.order]  # values that are not in the order: another has their offset
     for kid, _, vids in leg.conflicts:
@@ -31,8 +31,8 @@ def check_lost(leg: Leg, findings: Findings) -> None:
             key, value, place = book.key_names[kid], book.values[vid], leg.first(vid)
             findings.add(
                 "lost-write",
-                f"key {key} value {value!r} (offset {leg.at[vid]}, index {place}): sent by {book.op_text(writer)}, never read, "
-                f"though {book.values[farthest]!r} (index {bound}) was, by {book.op_text(reader)}",
+                f"key {key} value {value!r} (offset {leg.at[vid]}, index {place}): sent by {book.op_text(writer)}, "
+                f"never read, though {book.values[farthest]!r} (index {bound}) was, by {book.op_text(reader)}",
                 key=key,
                 lines=book.op_lines(writer, reader),
                 value=value,
@@ -53,8 +53,8 @@ def check_unseen(leg: Leg, findings: Findings) -> None:
 
 
 def check_vanished(leg: Leg, findings: Findings) -> None:
-    """vanished: read once, and not again by the final reading from the beginning.  Only a final phase can show it: a lost
-    tail leaves no later value behind that would make lost-write speak."""
+    """vanished: read once, and not again by the final reading from the beginning.  Only a final phase can show it: a
+    lost tail leaves no later value behind that would make lost-write speak."""
     book = leg.book
     if not book.final_keys:
         return
@@ -71,7 +71,8 @@ def check_vanished(leg: Leg, findings: Findings) -> None:
     told = Witnesses(leg, gone)
     for vid in gone:
         key, value, reader = book.key_names[book.value_key[vid]], book.values[vid], told.readers(vid, OK)[0]
-        text = f"key {key} value {value!r} (offset {leg.at[vid]}): read by {book.op_text(reader)}, missing from the final reading"
+        seen = f"read by {book.op_text(reader)}"
+        text = f"key {key} value {value!r} (offset {leg.at[vid]}): {seen}, missing from the final reading"
         findings.add("vanished", text, key=key, lines=told.lines([vid]), value=value, offset=leg.at[vid])
 
 

@@ -99,7 +99,8 @@ def check_acks(leg: Leg, findings: Findings) -> None:
     told = Witnesses(leg, [vid for vid, _, _ in mismatched])
     for vid, acked, seen in mismatched:
         key, value = book.key_names[book.value_key[vid]], book.values[vid]
-        text = f"key {key} value {value!r}: {told.writer_story(vid)} was acked at offset {acked}, but {told.story(vid, seen)} at {seen}"
+        sent = f"{told.writer_story(vid)} was acked at offset {acked}"
+        text = f"key {key} value {value!r}: {sent}, but {told.story(vid, seen)} at {seen}"
         findings.add("ack-offset-mismatch", text, key=key, lines=told.lines([vid]), value=value, acked=acked, read=seen)
 
 
@@ -107,7 +108,8 @@ def _reused(leg: Leg, findings: Findings, offset: int, first: int, second: int) 
     book = leg.book
     key, values = book.key_names[book.value_key[first]], [book.values[first], book.values[second]]
     writers = [book.value_writer[first], book.value_writer[second]]
-    text = f"key {key} offset {offset} acked twice: {values[0]!r} to {book.op_text(writers[0])}, {values[1]!r} to {book.op_text(writers[1])}"
+    acks = [f"{value!r} to {book.op_text(op)}" for value, op in zip(values, writers, strict=True)]
+    text = f"key {key} offset {offset} acked twice: {acks[0]}, {acks[1]}"
     error = "offset-reuse" if offset else "zero-offset"
     findings.add(error, text, key=key, lines=book.op_lines(*writers), offset=offset, values=values)
 

@@ -12,9 +12,12 @@ An entry is a mapping as JSON gives it; lists may be tuples.  `type` is invoke, 
     seek                    {k: offset}
     send, poll, txn         [mop..]    sends only, polls only, both
         mop invoked         ["send", k, v] or ["send", k, v, fields]      ["poll"]
-        mop completed       ["send", k, [offset or null, v]]              ["poll", {k: [[offset, v] or [offset, v, fields]..]}]
-        op fields           "txn": true, "isolation", "rebalance_log": [{"keys": [k..], "event"?, "group"?, "generation"?,
-                            "member"?, "protocol"?}..], "offsets": {"group", "generation"?, "member"?, "protocol"?, "value": {k: offset}}
+        mop completed       ["send", k, [offset or null, v]]              ["poll", {k: [[offset, v] or
+                                                                                        [offset, v, fields]..]}]
+        op fields           "txn": true, "isolation": "read_committed" or "read_uncommitted",
+                            "rebalance_log": [{"keys": [k..], "event"?, "group"?, "generation"?, "member"?,
+                                               "protocol"?}..]
+                            "offsets": {"value": {k: offset}, "group", "generation"?, "member"?, "protocol"?, "type"?}
     commit                  {k: offset}          with "group", "generation"?, "member"?, "protocol"?
     fetch-offsets           {k: offset or null}  with "group"
     end-offsets             {k: end or [end, leader epoch]}               with "isolation"?
@@ -24,8 +27,10 @@ An entry is a mapping as JSON gives it; lists may be tuples.  `type` is invoke, 
 An operation is two entries, the invocation and the completion; one that never completes counts as info.  A completion
 without a value repeats its invocation's.  After an info completion the process id is retired: a client that goes on
 needs a new one, or a poll after it would be compared with the wrong position.  Entries of the process `nemesis` are
-ignored.  `time` is integer nanoseconds and optional; `error` on a completion is counted by its text.  `member` names who
-owns keys (the instance id of a static member), `protocol: "consumer"` marks KIP-848 groups.
+ignored.  `time` is integer nanoseconds and optional; `error` on a completion is counted by its text.  `member` names
+who owns keys (the instance id of a static member), `protocol: "consumer"` marks KIP-848 groups, `event` is assigned
+(the default), revoked or lost.  `offsets` are those an operation commits; `type` there, if only that went otherwise.
+Values are integers or strings, unique per key; an int key and its decimal text are the same key.
 """
 
 import json
@@ -65,6 +70,14 @@ class Malformed(ValueError):
         self.line = line
 
 
+SHAPELESS = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError)
+"""What taking apart an entry of another shape raises."""
+
+
+def _shapeless(line: int, why: Exception) -> Malformed:
+    return Malformed(line, f"not an entry of a history ({type(why).__name__}: {why})")
+
+
 class Pending(NamedTuple):
     line: int
     f: str
@@ -90,13 +103,16 @@ class Reader:
             self._add(entry)
         except Malformed:
             raise
-        except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as why:
-            raise Malformed(self.book.entries, f"not an entry of a history ({type(why).__name__}: {why})") from why
+        except SHAPELESS as why:
+            raise _shapeless(self.book.entries, why) from why
 
     def finish(self) -> Book:
         """The book, once every entry was added; what is still pending becomes info."""
         for process, pending in sorted(self.pending.items(), key=lambda item: item[1].line):
-            self._complete(process, pending, {"type": "info"}, INFO, NEVER)
+            try:
+                self._complete(process, pending, {"type": "info"}, INFO, NEVER)
+            except SHAPELESS as why:
+                raise _shapeless(pending.line, why) from why
         self.pending.clear()
         for vid, op, read in self.late_fields:
             self._compare_fields(vid, op, read)
@@ -135,7 +151,8 @@ class Reader:
 
     def _invoke(self, process: Any, entry: Mapping[str, Any], line: int) -> None:
         if process in self.pending:
-            raise Malformed(line, f"process {process!r} already has an operation since line {self.pending[process].line}")
+            since = self.pending[process].line
+            raise Malformed(line, f"process {process!r} already has an operation since line {since}")
         if process in self.retired:
             raise Malformed(
                 line,
@@ -159,7 +176,7 @@ class Reader:
         vid = book.value(book.key(mop[1]), value)
         if book.value_line[vid]:
             first = book.value_line[vid]
-            raise Malformed(line, f"value {value!r} was already sent to key {mop[1]!r} at line {first}: values are unique")
+            raise Malformed(line, f"value {value!r} was sent to key {mop[1]!r} at line {first} too: values are unique")
         book.value_line[vid] = line
         if len(mop) > 3:
             book.fields[vid] = canonical(mop[3])
@@ -178,14 +195,14 @@ class Reader:
         elif f in {"assign", "subscribe", "seek"}:
             self._move(number, pending, type_, line)
         elif f == "commit":
-            self._commit(pending.entry | dict(entry), pending, type_, line, str(process))
+            self._commit(whole(pending, entry), pending, type_, line, str(process))
         elif f == "fetch-offsets" and type_ == OK:
-            group = str((pending.entry | dict(entry))["group"])
+            group = str(whole(pending, entry)["group"])
             for key, offset in entry["value"].items():
                 told = None if offset is None or offset < 0 else int(offset)
                 self.book.fetched.append(Fetched(group, self.book.key(key), told, pending.line, line))
         elif f == "end-offsets" and type_ == OK:
-            stable = (pending.entry | dict(entry)).get("isolation") == "read_committed"
+            stable = whole(pending, entry).get("isolation") == "read_committed"
             for key, seen in entry["value"].items():
                 end, epoch = (seen, None) if isinstance(seen, int) else (seen[0], seen[1])
                 self.book.ends.append(EndSeen(self.book.key(key), end, epoch, stable, pending.line, line))
@@ -307,10 +324,14 @@ class Reader:
         group, member = str(offsets["group"]), str(offsets.get("member", process))
         generation = offsets.get("generation")
         generation, classic = -1 if generation is None else generation, offsets.get("protocol") != "consumer"
-        value = offsets.get("value")
-        for key, offset in (pending.entry["value"] if value is None else value).items():
+        for key, offset in offsets["value"].items():
             commit = Commit(group, self.book.key(key), offset, type_, pending.line, line, generation, member, classic)
             self.book.commits.append(commit)
+
+
+def whole(pending: Pending, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An operation as one entry: the completion's words, the invocation's where it says nothing."""
+    return {**pending.entry, **{name: said for name, said in entry.items() if said is not None}}
 
 
 def canonical(fields: Any) -> str:

@@ -13,10 +13,10 @@ import attrs
 @attrs.frozen(kw_only=True)
 class Terms:
     complete: bool = True
-    """The history ends with a reading of every key up to its end: whatever was acked and not read by then is an error."""
+    """The history ends with a reading of every key up to its end: what was acked and not read is an error."""
 
     gapless: bool | tuple[str, ...] = False
-    """Keys (or all) of topics without compaction and retention: offsets of keys that no transaction wrote have no gaps."""
+    """Keys (or all) of topics without compaction and retention: where no transaction wrote, offsets have no gaps."""
 
     transactional: bool = False
     """Every operation ran in a transaction, not only those with `f: txn`."""

@@ -1,4 +1,4 @@
-"""Rules about how clients move along a key: one operation's reads and sends, and one process's from operation to operation.
+"""Rules about how clients move along a key: within one operation, and one process from operation to operation.
 
 Knows: rules 4 and 5, offset gaps.  Does not know: who sent what.
 Invariant: a step whose two places are not both known is taken as right; an error is never guessed.

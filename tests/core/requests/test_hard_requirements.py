@@ -6,10 +6,10 @@ What needs a feature that is not served yet (SASL mechanisms, transactional ids)
 import struct
 from typing import Any
 
-import attrs
 import pytest
 from lab import Client, Lab
 from odradek.core import effects as ef
+from odradek.core.configs import topic_config
 from odradek.core.errors import ErrorCode
 from odradek.core.records.batch import GZIP, LZ4, SNAPPY, ZSTD, parse
 from odradek.core.wire.membership import LeaveGroupRequest, MemberIdentity
@@ -173,7 +173,7 @@ def test_a_keyless_record_to_a_compacted_topic_fails_by_record() -> None:
     """10: until there is compaction no user topic is compacted; the rule is in force where the topic says so."""
     lab, client = bench()
     topic = lab.node.broker.topics["t"]
-    topic.configure(attrs.evolve(topic.config, cleanup_policy=("compact",)), lab.node.limits)
+    topic.configure(topic_config({"cleanup.policy": "compact"}, lab.node.broker.config), lab.node.limits)
     result = produce(client, "t", batch(b"a", b"b", key=None))
     assert result.error_code == ErrorCode.INVALID_RECORD
     assert [error.batch_index for error in result.record_errors] == [0, 1]
