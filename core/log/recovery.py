@@ -330,7 +330,8 @@ class Scanner:
             self.log = log = _restored(
                 self.name, self.config, self.ledger, self.now, known._replace(segments=here), start
             )
-            log.end = log.written = max(known.end, start)
+            # Not the log start, though that may lie behind it: what DeleteRecords cut in two begins before its start.
+            log.end = log.written = known.end
             for segment in log.segments:
                 self._distrust(segment)
         else:

@@ -37,7 +37,8 @@ class Model:
         return parse(self.batches[-1]).next_offset if self.batches else 0
 
     def cut(self, to: int) -> None:
-        while self.batches and parse(self.batches[-1]).base_offset >= to:
+        # A log that lost a batch which DeleteRecords had cut in two ends inside it, at its start.
+        while self.batches and parse(self.batches[-1]).next_offset > to:
             self.batches.pop()
         self.written, self.durable = min(self.written, to), min(self.durable, to)
 
