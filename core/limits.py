@@ -46,8 +46,8 @@ class Limits:
     """Requests of one connection that wait for their answer before the node pauses reading from it."""
 
     queued_request_bytes: int = 256 * MIB
-    """Bytes of requests that wait for their answer, with the objects made of them, over all connections, before the node
-    pauses their readers."""
+    """Bytes of requests that wait for their answer, with the objects made of them, over all connections, before the
+    node pauses their readers."""
 
     connections_max: int = 10_000
     """Open connections; one more is closed at once."""

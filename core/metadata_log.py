@@ -11,6 +11,7 @@ from struct import Struct
 from typing import NamedTuple, Protocol
 
 from crc32c import crc32c
+
 from odradek.core.broker import Broker
 from odradek.core.effects import Read, Replace
 from odradek.core.errors import ErrorCode, Refused

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import trio
+
 from odradek.core.effects import Effect, Halt, Note
 from odradek.core.events import Event, Received, Started, Stopping, Woke
 from odradek.core.limits import Limits

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 import attrs
 import trio
+
 from odradek.core.configs import BrokerConfig, ConfigError, Listener, parse_broker
 from odradek.core.limits import Limits, bounded_by
 from odradek.core.quorum.identity import new_cluster_id

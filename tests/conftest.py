@@ -1,6 +1,7 @@
 """What every test shares: how Hypothesis draws.
 
-In CI (CI=true) it draws the same examples in every run, so that a commit is judged for itself; elsewhere it draws new ones.
+In CI (CI=true) it draws the same examples in every run, so that a commit is judged for itself; elsewhere it draws new
+ones.
 """
 
 import os

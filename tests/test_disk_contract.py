@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from odradek.core.effects import Append, Effect, List, Read, Remove, Replace, Sync, Truncate
 from odradek.core.errors import Broken
 from odradek.core.events import Done, Event, Failed

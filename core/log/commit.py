@@ -8,7 +8,7 @@ needs is already written (its appends are done), so a refused append never lies 
 from __future__ import annotations
 
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final
 
 from odradek.core.effects import Append, Effect, Remove, Replace, Sync, Truncate
 from odradek.core.limits import MIB, Limits
@@ -19,6 +19,19 @@ from odradek.core.log.index import ENTRY_BYTES
 from odradek.core.log.journal import Entry
 from odradek.core.log.log import Appended, Dropped, Log, Removed, Rolled
 from odradek.core.log.marker import MARKER, clean_marker
+from odradek.core.log.rounds import (
+    Checkpoint,
+    Covered,
+    Doomed,
+    FileSynced,
+    FlushedBehind,
+    FrameSynced,
+    FrameWritten,
+    MarkerWritten,
+    ReserveTaken,
+    Round,
+    Share,
+)
 from odradek.core.log.segment import Mark, Segment, index_file, log_file
 from odradek.core.machine import Out
 from odradek.core.types import MS, Buffer, FileName, Instant, Now, Offset
@@ -27,98 +40,6 @@ RESERVE: Final[FileName] = "reserve"
 NEXT_FRAME: Final = -1
 INDEX_STORED_ENTRIES: Final = 64
 """At a clean shutdown an active segment's index is stored when it is longer than this; a shorter is soon rebuilt."""
-
-
-class FileSynced(NamedTuple):
-    """Token of a round's direct sync."""
-
-    round: int
-
-
-class FrameWritten(NamedTuple):
-    """Token of a journal append at byte `at`; `round` is 0 for a frame nobody waits for."""
-
-    journal_id: int
-    at: int
-    sequence: int
-    round: int
-
-
-class FrameSynced(NamedTuple):
-    """Token of a journal sync: every frame up to `sequence` is durable."""
-
-    journal_id: int
-    sequence: int
-    round: int
-
-
-class FlushedBehind(NamedTuple):
-    """Token of a background sync of a segment."""
-
-    name: str
-    generation: int
-    base: Offset
-    mark: Mark
-    checkpoint: bool
-
-
-class ReserveTaken(NamedTuple):
-    """Token of the append that fills the reserve file."""
-
-
-class MarkerWritten(NamedTuple):
-    """Token of the clean-shutdown marker."""
-
-
-class Covered(NamedTuple):
-    """A stretch of a segment that a round makes durable, `direct`ly or in the journal."""
-
-    segment: Segment
-    mark: Mark
-    direct: bool
-
-
-class Share(NamedTuple):
-    """What one log has in a round."""
-
-    log: Log
-    generation: int
-    covered: list[Covered]
-    end: Offset
-
-
-class Round:
-    """One group commit in flight."""
-
-    __slots__ = ("entries", "number", "shares", "waiting")
-
-    def __init__(self, number: int, shares: list[Share]) -> None:
-        self.number = number
-        self.shares = shares
-        self.waiting = 0
-        self.entries: list[Entry] = []
-
-
-class Checkpoint:
-    """A journal was begun anew; when all that the old ones cover is durable in its own file they can go."""
-
-    __slots__ = ("old", "proven_by", "waiting")
-
-    def __init__(self, old: list[FileName]) -> None:
-        self.old = old
-        self.waiting = 0
-        self.proven_by = 0
-        """Sequence of the frame with the certificates; 0 while files are synced, NEXT_FRAME when it was refused."""
-
-
-class Doomed(NamedTuple):
-    """What happens to files once the journal durably says so, and not before `due`."""
-
-    sequence: int
-    due: Instant
-    name: str
-    effects: tuple[Effect, ...]
-    cutting: bool = False
 
 
 class Committer:

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from typing import Final, NamedTuple
 
 from crc32c import crc32c
+
 from odradek.core.types import NO_TIMESTAMP, Offset, WallMs
 
 _HEAD: Final = struct.Struct(">4sqqqqqqq")

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from crc32c import crc32c
+
 from odradek.core.log.segment import Mark
 from odradek.core.types import Buffer, FileName, Offset
 

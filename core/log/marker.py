@@ -8,6 +8,7 @@ import struct
 from typing import Final
 
 from crc32c import crc32c
+
 from odradek.core.types import FileName
 
 MARKER: Final[FileName] = "clean"

@@ -10,6 +10,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from crc32c import crc32c
+
 from odradek.core.errors import ErrorCode, Refused
 from odradek.core.records.batch import CONTROL_BIT, SEQUENCES, TRANSACTIONAL_BIT, Header
 from odradek.core.types import NO_EPOCH, NO_OFFSET, Offset, WallMs

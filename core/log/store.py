@@ -13,22 +13,20 @@ from typing import Any, Final, NamedTuple
 
 from odradek.core.effects import Append, Effect, List, Read, Remove, Replace, Sync, Truncate
 from odradek.core.limits import Limits
-from odradek.core.log.commit import (
-    RESERVE,
-    Committer,
+from odradek.core.log.commit import RESERVE, Committer, files_of
+from odradek.core.log.config import Durability, LogConfig
+from odradek.core.log.facts import DirectoryOpened, DirectoryReady, LogOpened
+from odradek.core.log.log import Appended, Dropped, Log, Removed, Rolled, Stored
+from odradek.core.log.recovery import FILE_NAME, Directory, Fault, Unrecoverable, Values, open_directory, open_log
+from odradek.core.log.replay import Pictures
+from odradek.core.log.rounds import (
     FileSynced,
     FlushedBehind,
     FrameSynced,
     FrameWritten,
     MarkerWritten,
     ReserveTaken,
-    files_of,
 )
-from odradek.core.log.config import Durability, LogConfig
-from odradek.core.log.facts import DirectoryOpened, DirectoryReady, LogOpened
-from odradek.core.log.log import Appended, Dropped, Log, Removed, Rolled, Stored
-from odradek.core.log.recovery import FILE_NAME, Directory, Fault, Unrecoverable, Values, open_directory, open_log
-from odradek.core.log.replay import Pictures
 from odradek.core.machine import Out
 from odradek.core.types import FileName, Instant, Now, TopicPartition
 

@@ -21,6 +21,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from crc32c import crc32c
+
 from odradek.core.types import Buffer, Offset, WallMs
 
 _HEADER: Final = Struct(">qiibIhiqqqhii")

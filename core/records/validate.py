@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import attrs
+
 from odradek.core.errors import ErrorCode, Refused
 from odradek.core.records import compress
 from odradek.core.records.batch import (

@@ -1,8 +1,8 @@
 """Whole frames: the header in front of a body, on both ways.
 
 Knows: which header version a message has, and its quirks.  Does not know: sockets, served APIs, what bodies mean.
-Invariant: a frame is decoded whole or refused.  Bytes behind a request are passed over, as Kafka does: librdkafka 2.16 sends
-three with Metadata 13.  Bytes behind a response are an error.
+Invariant: a frame is decoded whole or refused.  Bytes behind a request are passed over, as Kafka does: librdkafka
+2.16 sends three with Metadata 13.  Bytes behind a response are an error.
 
 Two quirks of the headers: the client id stays an old-style nullable string even in the flexible request header
 (KIP-482), and the response to ApiVersions has the old header in every version, because its reader does not know yet

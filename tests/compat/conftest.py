@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode: the harness stands beside the tests, in no package
 
 from harness import ALL_CLIENTS, CLIENTS, REFERENCE, Client, Worker, why_absent
+
 from odradek.io.testing import Broker
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lab import Client, Lab
+
 from odradek.core.records.batch import scan
 from odradek.core.records.build import Record, build, records
 from odradek.core.types import NO_TOPIC_ID

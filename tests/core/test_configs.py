@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from odradek.core import config_foreign as foreign
 from odradek.core import configs
 from odradek.core.config_setting import INT_MAX, LONG_MAX, ConfigError, ConfigType, Setting, default, read

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 from lab import Client, Lab
+from talk import booted, commit, committed, committing, create, deletion, find, join_alone, offset_fetching
+
 from odradek.core import coordinator
 from odradek.core import effects as ef
 from odradek.core.coordinator import Host
 from odradek.core.errors import ErrorCode
 from odradek.core.groups.routing import shard_of
 from odradek.core.limits import Limits
-from talk import booted, commit, committed, committing, create, deletion, find, join_alone, offset_fetching
 
 ONE_SHARD = {"offsets.topic.num.partitions": "1"}
 

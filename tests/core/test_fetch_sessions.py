@@ -4,6 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
+
 from odradek.core.errors import ErrorCode, Refused
 from odradek.core.fetch_sessions import EPOCH_MAX, EVICT_AFTER_NS, FetchSession, FetchSessions
 from odradek.core.wire.fetch import FetchPartition, FetchRequest, FetchTopic, ForgottenTopic

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from lab import Client, Lab
+from talk import TOPIC, alter, batch, booted, create, creation, deletion, init_producer, produce, read_all
+
 from odradek.core import effects as ef
 from odradek.core import events as ev
 from odradek.core import metadata_log
@@ -16,7 +18,6 @@ from odradek.core.wire.configs import (
     IncrementalAlterConfigsRequestAlterableConfig,
     IncrementalAlterConfigsRequestAlterConfigsResource,
 )
-from talk import TOPIC, alter, batch, booted, create, creation, deletion, init_producer, produce, read_all
 
 LOG = log_name(METADATA_PARTITION)
 

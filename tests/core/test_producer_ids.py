@@ -1,11 +1,12 @@
 """Producer ids: never the same one twice."""
 
 from lab import Lab
+from talk import booted, init_producer
+
 from odradek.core import effects as ef
 from odradek.core import events as ev
 from odradek.core.quorum.controller import ProducerIdBlock
 from odradek.core.wire.producers import InitProducerIdRequest
-from talk import booted, init_producer
 
 REQUEST = InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=0)
 

@@ -2,13 +2,14 @@
 
 import pytest
 from lab import Lab
+from talk import batch, booted, create, delete_records, produce
+
 from odradek.core import effects as ef
 from odradek.core.limits import Limits
 from odradek.core.machine import Out
 from odradek.core.records.build import Record
 from odradek.core.replay import Replay
 from odradek.core.types import Now
-from talk import batch, booted, create, delete_records, produce
 
 
 class Sink:

@@ -4,6 +4,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from odradek.core.effects import Close, Pause, Resume, Send
 from odradek.core.machine import Out
 from odradek.core.session import NO_ANSWER, Backlog, Call, Session

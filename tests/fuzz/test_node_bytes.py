@@ -4,8 +4,9 @@ import pytest
 from drawn import KEYS, Draw, frames_from, request_of, spoiled
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from odradek.core.wire.registry import APIS
 from world import World
+
+from odradek.core.wire.registry import APIS
 
 SERVED = [(key, version) for key in KEYS for version in range(APIS[key].lowest, APIS[key].highest + 1)]
 calm = settings(

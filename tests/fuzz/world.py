@@ -11,6 +11,7 @@ from random import Random
 
 import attrs
 from drawn import Known
+
 from odradek.core import effects as do
 from odradek.core import events as ev
 from odradek.core.configs import parse_broker

@@ -10,10 +10,11 @@ import trio
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from toy_node import ToyNode
+
 from odradek.core.limits import Limits
 from odradek.io.driver import Hub
 from odradek.io.net import bind
-from toy_node import ToyNode
 
 
 class Client:

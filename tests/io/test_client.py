@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from odradek.core.errors import ErrorCode
 from odradek.io.client import Client, Patience, Place
 from odradek.io.client_errors import ClientError, ServerError, Unreachable, check

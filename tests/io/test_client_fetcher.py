@@ -3,6 +3,7 @@
 import struct
 
 import pytest
+
 from odradek.core.records.build import build
 from odradek.core.records.read import Record
 from odradek.core.wire.fetch import AbortedTransaction, FetchableTopicResponse, FetchResponse, PartitionData

@@ -5,6 +5,7 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+
 from odradek.core.wire.frames import encode_response
 from odradek.core.wire.metadata import MetadataRequest, MetadataResponse
 from odradek.core.wire.versions import ApiVersion, ApiVersionsResponse

@@ -1,6 +1,7 @@
 """Producing: order, retries without doubles, batches that are too large."""
 
 import pytest
+
 from odradek.core.errors import ErrorCode
 from odradek.core.records.batch import parse
 from odradek.core.records.read import Record, records

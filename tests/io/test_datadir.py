@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from odradek.io.datadir import DataDir, Unusable
 
 

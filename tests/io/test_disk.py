@@ -4,6 +4,7 @@ import os
 import stat
 
 import pytest
+
 from odradek.core.effects import Append, List, Read, Remove, Replace, Sync, Truncate
 from odradek.core.events import Done, Failed
 from odradek.io.disk import Disk

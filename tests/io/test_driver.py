@@ -4,9 +4,10 @@ import os
 import threading
 
 import pytest
+from toy_node import ToyNode
+
 from odradek.core import effects as do
 from odradek.core import events as ev
-from toy_node import ToyNode
 
 
 def kinds(hub):

@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+
 from odradek.core import events as ev
 from odradek.core.effects import Remove
 

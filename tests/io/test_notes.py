@@ -3,6 +3,7 @@
 import io
 
 import pytest
+
 from odradek.io.notes import Notes
 
 

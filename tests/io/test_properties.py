@@ -1,6 +1,7 @@
 """Java's .properties syntax."""
 
 import pytest
+
 from odradek.io.properties import BadProperties, parse, read_properties
 
 CASES = [

@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from odradek.io import main as entry
 from odradek.io import serve as command
 

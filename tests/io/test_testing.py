@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from odradek.io.testing import Broker, BrokerFailed
 
 HERE = Path(__file__).parent

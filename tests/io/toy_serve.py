@@ -7,9 +7,10 @@ from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from toy_node import ToyNode
+
 from odradek.core.events import Stopping
 from odradek.io.serve import main
-from toy_node import ToyNode
 
 
 class Stubborn(ToyNode):

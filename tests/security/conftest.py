@@ -7,9 +7,10 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "core")]
 
 import pytest  # noqa: E402
-from odradek.io.testing import Broker  # noqa: E402
 from outside import Peer  # noqa: E402
 from victim import Victim  # noqa: E402
+
+from odradek.io.testing import Broker  # noqa: E402
 
 
 @pytest.fixture

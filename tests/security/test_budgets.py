@@ -3,6 +3,8 @@ by how often it is asked for; work is linear in the request."""
 
 import attrs
 import pytest
+from victim import Victim
+
 from odradek.core.errors import ErrorCode
 from odradek.core.limits import Limits
 from odradek.core.records.build import Record, build
@@ -18,7 +20,6 @@ from odradek.core.wire.metadata import (
 from odradek.core.wire.metadata import TopicRequest as PartitionsOf
 from odradek.core.wire.offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
 from odradek.core.wire.producers import DescribeProducersRequest, TopicRequest
-from victim import Victim
 
 TIMES = 2000
 INT32_MAX = 2**31 - 1

@@ -3,6 +3,8 @@ before are served on."""
 
 import attrs
 import pytest
+from victim import Victim
+
 from odradek.core import events as ev
 from odradek.core.errors import ErrorCode
 from odradek.core.limits import Limits
@@ -18,7 +20,6 @@ from odradek.core.wire.metadata import MetadataRequest, MetadataRequestTopic
 from odradek.core.wire.producers import InitProducerIdRequest
 from odradek.core.wire.topics import CreatePartitionsRequest, CreatePartitionsTopic
 from odradek.core.wire.versions import ApiVersionsRequest
-from victim import Victim
 
 SMALL = attrs.evolve(
     Limits(),

@@ -4,6 +4,9 @@ decoder's side."""
 import tracemalloc
 
 import pytest
+from specimens import EXTREMES, IDS, VERSIONS, arrays, frame_of, lengths_in, lie, scalars, whole
+from victim import Victim
+
 from odradek.core.requests.dispatch import SERVED
 from odradek.core.wire.configs import AlterConfigsRequest
 from odradek.core.wire.configs import AlterConfigsRequestAlterableConfig as AlterableConfig
@@ -11,8 +14,6 @@ from odradek.core.wire.configs import AlterConfigsRequestAlterConfigsResource as
 from odradek.core.wire.membership import JoinGroupRequest, JoinGroupRequestProtocol
 from odradek.core.wire.primitives import uvarint
 from odradek.core.wire.registry import APIS
-from specimens import EXTREMES, IDS, VERSIONS, arrays, frame_of, lengths_in, lie, scalars, whole
-from victim import Victim
 
 LENGTHS = (-2, -1, 0, 1, 1 << 15, (1 << 31) - 1, (1 << 32) - 1)
 HUGE = (1 << 31) - 1

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from odradek.core.errors import ErrorCode
 from odradek.core.records.build import Record, build
 from odradek.core.wire.commits import OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic

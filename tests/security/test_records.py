@@ -6,6 +6,7 @@ import tracemalloc
 
 import pytest
 import zstandard
+
 from odradek.core.errors import ErrorCode
 from odradek.core.records.batch import HEADER_BYTES, seal
 from odradek.core.records.build import Record, build

@@ -1,6 +1,7 @@
 """What fuzzing and review found, one test each."""
 
 import pytest
+
 from odradek.core.wire.commits import OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic
 from odradek.core.wire.membership import JoinGroupRequest, JoinGroupRequestProtocol
 

@@ -3,6 +3,8 @@ CVE-2025-27818, CVE-2025-27819), and no value that is accepted may stop the node
 
 import pytest
 from lab import Lab
+from victim import CONFIG, Victim
+
 from odradek.core.config_broker import BROKER
 from odradek.core.config_topic import TOPIC
 from odradek.core.records.build import Record, build
@@ -11,7 +13,6 @@ from odradek.core.wire.configs import IncrementalAlterConfigsRequestAlterableCon
 from odradek.core.wire.configs import IncrementalAlterConfigsRequestAlterConfigsResource as Resource
 from odradek.core.wire.metadata import MetadataRequest
 from odradek.core.wire.offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
-from victim import CONFIG, Victim
 
 NUMBERS = ("0", "1", "-1", "-2", "2147483647", "2147483648", "9223372036854775807", "9223372036854775808", "1024", "14")
 ODD = ("", " ", "١٢", "1e9", "0x10", "1_000", "+1", "1.0", "NaN", "null", "\0", "x" * 32_767, "9" * 4000, ",", "true")

@@ -8,13 +8,14 @@ import socket
 import time
 
 import pytest
+from outside import ALIVE, Peer, request, resident
+
 from odradek.core.records.build import Record, build
 from odradek.core.wire.fetch import FetchPartition, FetchRequest, FetchTopic
 from odradek.core.wire.metadata import MetadataRequest
 from odradek.core.wire.offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
 from odradek.core.wire.produce import PartitionProduceData, ProduceRequest, TopicProduceData
 from odradek.core.wire.topics import CreatableTopic, CreateTopicsRequest
-from outside import ALIVE, Peer, request, resident
 
 KIB, MIB = 1 << 10, 1 << 20
 FRAME_MAX = 1_000_000

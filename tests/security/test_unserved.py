@@ -4,11 +4,12 @@ what a broker tells of itself."""
 import io
 
 import pytest
+from specimens import frame_of
+from victim import Victim
+
 from odradek.core.requests.dispatch import SERVED
 from odradek.core.wire.registry import APIS
 from odradek.io.notes import Notes
-from specimens import frame_of
-from victim import Victim
 
 NASTY = (
     *("a\r\nERROR forged line", "a\nb", "\x1b[2J\x1b[31mred", "\x1b]0;title\x07", "%s %d {0} {x.__class__}", "\0\0"),

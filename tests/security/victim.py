@@ -5,6 +5,7 @@ Invariant: after every attack the bystander is served as before (`unharmed`).
 """
 
 from lab import Lab
+
 from odradek.core.records.build import Record, build, records
 from odradek.core.wire.fetch import FetchPartition, FetchRequest, FetchTopic
 from odradek.core.wire.membership import FindCoordinatorRequest

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
+
 from odradek.core.errors import ErrorCode
 from odradek.core.groups.config import GroupConfig
 from odradek.core.groups.member import Client

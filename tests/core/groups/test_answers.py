@@ -1,4 +1,5 @@
 import pytest
+
 from odradek.core.errors import ErrorCode
 from odradek.core.groups.answers import commit_error, coordinator_error, failed, join_error, joined, sync_error, synced
 from odradek.core.groups.config import GroupConfig

@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+
 from odradek.core.errors import ErrorCode
 from odradek.core.groups.commits import asked_groups, fetch_response
 from odradek.core.limits import Limits

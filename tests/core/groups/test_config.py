@@ -1,4 +1,5 @@
 import pytest
+
 from odradek.core.groups.config import GroupConfig
 
 # What a Kafka 4.x broker has when nobody sets it.

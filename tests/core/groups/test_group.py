@@ -1,4 +1,5 @@
 import pytest
+
 from odradek.core.groups.group import Group
 from odradek.core.groups.member import Client, Member, Waiting
 from odradek.core.groups.schema import GroupMetadataValue, MemberMetadata

@@ -1,5 +1,6 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from odradek.core.groups.ledger import Ledger
 from odradek.core.groups.schema import GroupMetadataValue, OffsetCommitValue, OffsetKey, group_record, offset_record
 

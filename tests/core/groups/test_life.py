@@ -12,6 +12,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+
 from odradek.core.errors import ErrorCode
 from odradek.core.groups.states import State
 from odradek.core.groups.turn import REJOIN, SYNC, Timer

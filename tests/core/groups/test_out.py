@@ -1,4 +1,5 @@
 import pytest
+
 from odradek.core.groups.out import Appended, Reply, ShardOut
 
 

@@ -1,4 +1,5 @@
 import pytest
+
 from odradek.core.groups.routing import java_hash, shard_of
 
 

@@ -1,6 +1,7 @@
 """The bytes of `__consumer_offsets`, as tools that read the topic expect them."""
 
 import pytest
+
 from odradek.core.groups.schema import (
     ForeignKey,
     GroupKey,

@@ -2,6 +2,7 @@ from random import Random
 from typing import Any
 
 import pytest
+
 from odradek.core.errors import ErrorCode, Refused
 from odradek.core.groups.config import GroupConfig
 from odradek.core.groups.out import ShardOut

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from odradek.core.groups.subscription import subscribed_topics
 from odradek.core.wire.embedded import ConsumerProtocolSubscription
 from odradek.core.wire.structs import encode_versioned

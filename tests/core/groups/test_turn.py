@@ -1,6 +1,7 @@
 from random import Random
 
 import pytest
+
 from odradek.core.groups.config import GroupConfig
 from odradek.core.groups.ledger import Ledger
 from odradek.core.groups.out import Appended, Reply, ShardOut

@@ -4,6 +4,7 @@ from random import Random
 
 import attrs
 from disk_model import Disk
+
 from odradek.core.effects import Effect
 from odradek.core.events import Failed
 from odradek.core.limits import Limits

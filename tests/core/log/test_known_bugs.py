@@ -3,6 +3,7 @@
 import attrs
 import pytest
 from log_world import CONFIG, World, batch
+
 from odradek.core.effects import Append, Read, Replace, Sync
 from odradek.core.errors import ErrorCode, Refused
 from odradek.core.log.config import Durability

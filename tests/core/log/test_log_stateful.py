@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from log_world import CONFIG, World, batch
+
 from odradek.core.errors import Refused
 from odradek.core.log.config import Durability, LogConfig
 from odradek.core.log.epochs import Epochs
@@ -34,7 +35,7 @@ class Model:
 
     @property
     def end(self) -> int:
-        return parse(self.batches[-1]).next_offset if self.batches else 0
+        return parse(self.batches[-1]).next_offset if self.batches else self.start
 
     def cut(self, to: int) -> None:
         # A log that lost a batch which DeleteRecords had cut in two ends inside it, at its start.

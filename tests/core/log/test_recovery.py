@@ -1,6 +1,7 @@
 """What a log is after a crash, where the last life's notes about it are older than its files."""
 
 from log_world import World, batch
+
 from odradek.core.machine import Out
 
 

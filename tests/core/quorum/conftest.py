@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
+
 from odradek.core.configs import BrokerConfig, parse_broker
 from odradek.core.limits import Limits
 from odradek.core.quorum.controller import Controller

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from odradek.core.errors import ErrorCode, Refused
 from odradek.core.quorum import records as r
 from odradek.core.quorum.image import Endpoint, Image

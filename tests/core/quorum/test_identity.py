@@ -6,6 +6,7 @@ from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from odradek.core.quorum.identity import id_text, new_cluster_id, new_topic_id
 
 

@@ -1,6 +1,7 @@
 """The metadata image."""
 
 import pytest
+
 from odradek.core.quorum import records as r
 from odradek.core.quorum.image import Image, Partition
 from odradek.core.types import TopicPartition

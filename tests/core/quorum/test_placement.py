@@ -5,6 +5,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from odradek.core.errors import ErrorCode, Refused
 from odradek.core.quorum.image import Broker
 from odradek.core.quorum.placement import assigned, place

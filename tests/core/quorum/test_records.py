@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from odradek.core.quorum import records as r
 from odradek.core.wire.primitives import WireError
 

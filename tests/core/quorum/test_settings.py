@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from odradek.core.config_setting import ConfigType, Setting
 from odradek.core.configs import BROKER, TOPIC, parse_broker, topic_config
 from odradek.core.errors import ErrorCode

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from odradek.core.configs import TOPIC, parse_broker
 from odradek.core.errors import ErrorCode
 from odradek.core.limits import Limits

@@ -1,6 +1,7 @@
 """Batch headers: parsing, scanning, patching, and what the CRC covers."""
 
 import pytest
+
 from odradek.core.records.batch import (
     DELETE_HORIZON_BIT,
     HEADER_BYTES,

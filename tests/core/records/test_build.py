@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from odradek.core.errors import ErrorCode, Refused
 from odradek.core.records.batch import HEADER_BYTES, LOG_APPEND_TIME, check_crc, pack, parse, seal
 from odradek.core.records.build import Record, build, recompress, records

@@ -12,6 +12,7 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from odradek.core.errors import ErrorCode, Refused
 from odradek.core.records.batch import GZIP, LZ4, NONE, SNAPPY, ZSTD
 from odradek.core.records.compress import GZIP_MEMBERS_MAX, XERIAL_HEAD, pack, unpack

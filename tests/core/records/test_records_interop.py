@@ -7,6 +7,7 @@ import kafka.record.default_records as kp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from odradek.core.records.batch import NONE, SNAPPY, check_crc, parse
 from odradek.core.records.build import Record, build, records
 from odradek.core.records.validate import Rules, check

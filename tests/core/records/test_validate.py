@@ -7,6 +7,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from odradek.core.errors import ErrorCode, Refused
 from odradek.core.records.batch import (
     GZIP,

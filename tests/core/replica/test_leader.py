@@ -5,6 +5,8 @@ from random import Random
 import attrs
 import pytest
 from lab import Lab
+from talk import batch
+
 from odradek.core.errors import ErrorCode, Refused
 from odradek.core.facts import HighMoved
 from odradek.core.limits import Limits
@@ -14,7 +16,6 @@ from odradek.core.machine import Out
 from odradek.core.records.batch import parse
 from odradek.core.replica.leader import Leader, Wait
 from odradek.core.types import Now, TopicPartition
-from talk import batch
 
 NOW = Now(0, 0)
 HERE = TopicPartition(bytes(16), 3)

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from lab import Client, Lab
+from talk import booted, commit, committed, committing, create, deletion, fetch, find, join_alone, offset_fetching, told
+
 from odradek.core import effects as ef
 from odradek.core.errors import ErrorCode
 from odradek.core.groups.routing import shard_of
@@ -19,7 +21,6 @@ from odradek.core.wire.commits import (
     OffsetFetchRequestTopic,
     OffsetFetchRequestTopics,
 )
-from talk import booted, commit, committed, committing, create, deletion, fetch, find, join_alone, offset_fetching, told
 
 UNKNOWN = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
 

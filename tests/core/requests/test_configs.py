@@ -4,19 +4,6 @@ from typing import Any
 
 import pytest
 from lab import Client, Lab
-from odradek.core import effects as ef
-from odradek.core.errors import ErrorCode
-from odradek.core.records.batch import ZSTD, parse
-from odradek.core.wire.configs import (
-    AlterConfigsRequest,
-    AlterConfigsRequestAlterableConfig,
-    AlterConfigsRequestAlterConfigsResource,
-    DescribeConfigsRequest,
-    DescribeConfigsResource,
-    IncrementalAlterConfigsRequest,
-    IncrementalAlterConfigsRequestAlterableConfig,
-    IncrementalAlterConfigsRequestAlterConfigsResource,
-)
 from talk import (
     BROKER,
     EARLIEST,
@@ -33,6 +20,20 @@ from talk import (
     produced,
     production,
     told,
+)
+
+from odradek.core import effects as ef
+from odradek.core.errors import ErrorCode
+from odradek.core.records.batch import ZSTD, parse
+from odradek.core.wire.configs import (
+    AlterConfigsRequest,
+    AlterConfigsRequestAlterableConfig,
+    AlterConfigsRequestAlterConfigsResource,
+    DescribeConfigsRequest,
+    DescribeConfigsResource,
+    IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsRequestAlterableConfig,
+    IncrementalAlterConfigsRequestAlterConfigsResource,
 )
 
 

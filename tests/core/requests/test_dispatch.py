@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lab import Client, Lab
+from talk import ask_metadata, booted, create
+
 from odradek.core.requests.dispatch import SERVED
 from odradek.core.requests.versions import served_range
 from odradek.core.wire.cluster import DescribeClusterRequest
@@ -29,7 +31,6 @@ from odradek.core.wire.producers import DescribeProducersRequest, InitProducerId
 from odradek.core.wire.registry import APIS
 from odradek.core.wire.topics import CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest
 from odradek.core.wire.versions import ApiVersionsRequest
-from talk import ask_metadata, booted, create
 
 PLAIN: dict[int, Any] = {
     0: ProduceRequest(acks=1, timeout_ms=1),

@@ -4,11 +4,6 @@ from typing import Any
 
 import pytest
 from lab import Client, Lab
-from odradek.core import effects as ef
-from odradek.core.errors import ErrorCode
-from odradek.core.limits import Limits
-from odradek.core.types import NO_TOPIC_ID
-from odradek.core.wire.fetch import FetchPartition, FetchRequest, FetchTopic, ReplicaState
 from talk import (
     TOPIC,
     alter,
@@ -26,6 +21,12 @@ from talk import (
     told,
     values,
 )
+
+from odradek.core import effects as ef
+from odradek.core.errors import ErrorCode
+from odradek.core.limits import Limits
+from odradek.core.types import NO_TOPIC_ID
+from odradek.core.wire.fetch import FetchPartition, FetchRequest, FetchTopic, ReplicaState
 
 VERSIONS = range(4, 19)
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from lab import Client, Lab
+from talk import booted, commit, committed, create, find, join_alone, joining
+
 from odradek.core import effects as ef
 from odradek.core.errors import ErrorCode
 from odradek.core.wire.groups import DeleteGroupsRequest, DescribeGroupsRequest, ListGroupsRequest
@@ -16,7 +18,6 @@ from odradek.core.wire.membership import (
     SyncGroupRequest,
     SyncGroupRequestAssignment,
 )
-from talk import booted, commit, committed, create, find, join_alone, joining
 
 MEMBER_ID_REQUIRED = ErrorCode.MEMBER_ID_REQUIRED
 

@@ -8,15 +8,6 @@ from typing import Any
 
 import pytest
 from lab import Client, Lab
-from odradek.core import effects as ef
-from odradek.core.configs import topic_config
-from odradek.core.errors import ErrorCode
-from odradek.core.records.batch import GZIP, LZ4, SNAPPY, ZSTD, parse
-from odradek.core.wire.membership import LeaveGroupRequest, MemberIdentity
-from odradek.core.wire.metadata import MetadataRequest
-from odradek.core.wire.producers import InitProducerIdRequest
-from odradek.core.wire.topics import CreatePartitionsRequest, CreatePartitionsTopic
-from odradek.core.wire.versions import ApiVersionsRequest
 from talk import (
     TOPIC,
     alter,
@@ -39,6 +30,16 @@ from talk import (
     told,
     values,
 )
+
+from odradek.core import effects as ef
+from odradek.core.configs import topic_config
+from odradek.core.errors import ErrorCode
+from odradek.core.records.batch import GZIP, LZ4, SNAPPY, ZSTD, parse
+from odradek.core.wire.membership import LeaveGroupRequest, MemberIdentity
+from odradek.core.wire.metadata import MetadataRequest
+from odradek.core.wire.producers import InitProducerIdRequest
+from odradek.core.wire.topics import CreatePartitionsRequest, CreatePartitionsTopic
+from odradek.core.wire.versions import ApiVersionsRequest
 
 
 def advertised(client: Client) -> dict[int, tuple[int, int]]:

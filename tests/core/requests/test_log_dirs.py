@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 from lab import Client
-from odradek.core.wire.log_dirs import DescribableLogDirTopic, DescribeLogDirsRequest
 from talk import batch, booted, create, produce
+
+from odradek.core.wire.log_dirs import DescribableLogDirTopic, DescribeLogDirsRequest
 
 
 def described(client: Client, *wanted: tuple[str, tuple[int, ...]], version: int = 5) -> Any:

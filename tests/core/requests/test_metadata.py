@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from lab import Client, Lab
+from talk import ask_metadata, batch, booted, coordinating, create, creation, fetch, find, produce
+
 from odradek.core import effects as ef
 from odradek.core import events as ev
 from odradek.core.errors import ErrorCode
@@ -17,7 +19,6 @@ from odradek.core.wire.metadata import (
     MetadataRequestTopic,
     TopicRequest,
 )
-from talk import ask_metadata, batch, booted, coordinating, create, creation, fetch, find, produce
 
 VERSIONS = range(14)
 

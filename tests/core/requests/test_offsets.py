@@ -4,21 +4,6 @@ from typing import Any
 
 import pytest
 from lab import Client, Lab
-from odradek.core import effects as ef
-from odradek.core.errors import ErrorCode
-from odradek.core.limits import Limits
-from odradek.core.records.batch import GZIP, NONE, ZSTD
-from odradek.core.wire.offsets import (
-    DeleteRecordsPartition,
-    DeleteRecordsRequest,
-    DeleteRecordsTopic,
-    ListOffsetsPartition,
-    ListOffsetsRequest,
-    ListOffsetsTopic,
-    OffsetForLeaderEpochRequest,
-    OffsetForLeaderPartition,
-    OffsetForLeaderTopic,
-)
 from talk import (
     EARLIEST,
     LATEST,
@@ -34,6 +19,22 @@ from talk import (
     listing,
     produce,
     read_all,
+)
+
+from odradek.core import effects as ef
+from odradek.core.errors import ErrorCode
+from odradek.core.limits import Limits
+from odradek.core.records.batch import GZIP, NONE, ZSTD
+from odradek.core.wire.offsets import (
+    DeleteRecordsPartition,
+    DeleteRecordsRequest,
+    DeleteRecordsTopic,
+    ListOffsetsPartition,
+    ListOffsetsRequest,
+    ListOffsetsTopic,
+    OffsetForLeaderEpochRequest,
+    OffsetForLeaderPartition,
+    OffsetForLeaderTopic,
 )
 
 VERSIONS = range(12)

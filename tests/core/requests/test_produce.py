@@ -2,11 +2,6 @@
 
 import pytest
 from lab import Client, Lab
-from odradek.core import effects as ef
-from odradek.core.errors import ErrorCode
-from odradek.core.records.batch import GZIP, LOG_APPEND_TIME, LZ4, NONE, ZSTD, parse
-from odradek.core.types import NO_TOPIC_ID
-from odradek.core.wire.produce import PartitionProduceData, ProduceRequest, TopicProduceData
 from talk import (
     LATEST,
     TOPIC,
@@ -27,6 +22,12 @@ from talk import (
     told,
     values,
 )
+
+from odradek.core import effects as ef
+from odradek.core.errors import ErrorCode
+from odradek.core.records.batch import GZIP, LOG_APPEND_TIME, LZ4, NONE, ZSTD, parse
+from odradek.core.types import NO_TOPIC_ID
+from odradek.core.wire.produce import PartitionProduceData, ProduceRequest, TopicProduceData
 
 VERSIONS = range(3, 14)
 OUT_OF_ORDER = ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 from lab import Client, Lab
+from talk import TS, batch, booted, create, init_producer, produce
+
 from odradek.core import effects as ef
 from odradek.core.errors import ErrorCode
 from odradek.core.wire.producers import DescribeProducersRequest, InitProducerIdRequest, TopicRequest
-from talk import TS, batch, booted, create, init_producer, produce
 
 
 def described(client: Client, name: str, *indexes: int) -> Any:

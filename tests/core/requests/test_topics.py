@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from lab import Client, Lab
+from talk import ask_metadata, batch, booted, create, creation, deletion, fetch, find, produce, read_all
+
 from odradek.core import effects as ef
 from odradek.core.errors import ErrorCode
 from odradek.core.wire.topics import (
@@ -13,7 +15,6 @@ from odradek.core.wire.topics import (
     DeleteTopicsRequest,
     DeleteTopicState,
 )
-from talk import ask_metadata, batch, booted, create, creation, deletion, fetch, find, produce, read_all
 
 
 def names(client: Client) -> list[str]:

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from lab import Client
+from talk import booted
+
 from odradek.core.errors import ErrorCode
 from odradek.core.requests.dispatch import SERVED
 from odradek.core.requests.versions import served_range
 from odradek.core.wire.frames import decode_response
 from odradek.core.wire.registry import APIS
 from odradek.core.wire.versions import ApiVersionsRequest
-from talk import booted
 
 PEOPLE = ("librdkafka", "2.16.0")
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from odradek.core.wire.registry import APIS
 from odradek.core.wire.schema import Field, shape
 

@@ -1,6 +1,7 @@
 """Headers in front of bodies: golden bytes of each quirk, and what is refused."""
 
 import pytest
+
 from odradek.core.effects import FileSlice
 from odradek.core.limits import Limits
 from odradek.core.wire import frames
@@ -8,7 +9,7 @@ from odradek.core.wire.fetch import FetchableTopicResponse, FetchRequest, FetchR
 from odradek.core.wire.membership import HeartbeatRequest, HeartbeatResponse
 from odradek.core.wire.primitives import EncodeError, WireError
 from odradek.core.wire.produce import PartitionProduceData, ProduceRequest, TopicProduceData
-from odradek.core.wire.versions import ApiVersion, ApiVersionsRequest, ApiVersionsResponse
+from odradek.core.wire.versions import ApiVersion, ApiVersionsResponse
 
 
 def joined(chunks: tuple[object, ...]) -> bytes:

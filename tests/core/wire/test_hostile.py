@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from odradek.core.limits import Limits
 from odradek.core.wire import frames, interpret, structs
 from odradek.core.wire.compile import decoder

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from odradek.core.wire import interpret, structs
 from odradek.core.wire.compile import decoder
 from odradek.core.wire.primitives import Budget, EncodeError, WireError

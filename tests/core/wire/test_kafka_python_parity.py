@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+
 from odradek.core.wire import frames
 from odradek.core.wire.registry import NAMES
 

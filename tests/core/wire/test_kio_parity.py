@@ -19,6 +19,7 @@ from kio.schema import index
 from kio.schema.errors import ErrorCode
 from kio.serial import entity_reader, entity_writer
 from kio.static.constants import EntityType
+
 from odradek.core.wire import structs
 from odradek.core.wire.embedded import ConsumerProtocolAssignment, ConsumerProtocolSubscription
 from odradek.core.wire.schema import shape

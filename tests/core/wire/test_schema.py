@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from odradek.core.wire import structs
 from odradek.core.wire.fetch import FetchRequest, FetchTopic, ReplicaState
 from odradek.core.wire.offsets import (

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+
 from odradek.io.main import main
 from odradek.io.testing import Broker
 

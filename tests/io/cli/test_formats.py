@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from odradek.core.records.read import Record
 from odradek.io.cli.formats import BadFormat, Field, literal, parse, printer
 from odradek.io.client import Place

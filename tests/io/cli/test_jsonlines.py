@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from odradek.core.records.read import Record
 from odradek.io.cli.jsonlines import BadLine, Wanted, record_from, record_line, row_line
 from odradek.io.client import Place

@@ -1,6 +1,7 @@
 """Places and times in the spellings people know."""
 
 import pytest
+
 from odradek.io.cli.moments import (
     AFTER_START,
     AT,

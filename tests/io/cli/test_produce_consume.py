@@ -7,6 +7,7 @@ import signal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from odradek.core.records.read import Record
 from odradek.io.cli.jsonlines import record_line
 from odradek.io.client import Place

@@ -1,6 +1,7 @@
 """Progress is told seldom, and not at all for short work."""
 
 import pytest
+
 from odradek.io.cli import progress
 from odradek.io.cli.progress import Progress, sized
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from odradek.io.testing import Broker
 
 COMMAND = (sys.executable, "-P", "-m", "odradek.io.main")

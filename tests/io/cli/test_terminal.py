@@ -3,6 +3,7 @@
 import errno
 
 import pytest
+
 from odradek.io.cli import consume, group, produce, topic
 from odradek.io.cli.terminal import put, run
 from odradek.io.client_errors import ClientError

@@ -1,1 +1,0 @@
-"""The simulator: one seed, one whole run, every step checked."""
