@@ -232,7 +232,9 @@ def test_controllers_are_not_described_here() -> None:
 
 
 def page(client: Client, *wanted: str, limit: int = 2000, cursor: tuple[str, int] | None = None) -> Any:
-    at = None if cursor is None else DescribeTopicPartitionsRequestCursor(topic_name=cursor[0], partition_index=cursor[1])
+    at = None
+    if cursor is not None:
+        at = DescribeTopicPartitionsRequestCursor(topic_name=cursor[0], partition_index=cursor[1])
     topics = tuple(TopicRequest(name=name) for name in wanted)
     return client.ask(DescribeTopicPartitionsRequest(topics=topics, response_partition_limit=limit, cursor=at))
 
