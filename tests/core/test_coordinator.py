@@ -60,7 +60,8 @@ def test_replies_come_in_the_order_of_their_commits() -> None:
     lab.hold = lambda effect: False
     lab.release()
     assert client.answers() == 5
-    assert committed(client, "g", "t") is not None
+    assert [client.take().topics[0].partitions[0].error_code for _ in range(5)] == [0] * 5
+    assert committed(client, "g", "t").committed_offset == 4
 
 
 @pytest.mark.parametrize("clean", [True, False])

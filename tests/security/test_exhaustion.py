@@ -6,6 +6,7 @@ import pytest
 from victim import Victim
 
 from odradek.core import events as ev
+from odradek.core.effects import Read
 from odradek.core.errors import ErrorCode
 from odradek.core.limits import Limits
 from odradek.core.records.build import Record, build
@@ -345,15 +346,18 @@ def test_requests_that_wait_stop_at_their_cap_and_are_answered_at_once_beyond_it
 def test_a_fetch_that_must_look_at_a_file_is_answered_though_there_is_no_room_to_wait(victim):
     """Found in review: it waited for ever, since nothing had set a timer for it."""
     client = victim.lab.connect("10.6.6.6")
-    for _ in range(100):
+    for _ in range(300):
         victim.produce(build([Record(0, victim.lab.wall, b"k", bytes(500))]), client=victim.bystander)
     waiting = [victim.lab.connect("10.6.6.6") for _ in range(2)]
     for one in waiting:
         for _ in range(3):
             one.send(fetch_of(partition=1, offset=0), 12)
     assert len(victim.lab.node.broker.parked) == SMALL.parked_requests
-    client.send(fetch_of(partition=0, offset=10, min_bytes=1 << 20), 12)
+    reads = []
+    victim.lab.hold = lambda effect: reads.append(effect) if isinstance(effect, Read) else False
+    client.send(fetch_of(partition=0, offset=50, min_bytes=1 << 20), 12)
 
+    assert reads, "it did not have to look at a file"
     assert client.answers() == 1
 
 
